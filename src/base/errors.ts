@@ -1,0 +1,25 @@
+/**
+ * Every code that an expected failure can carry, with the exit code of a command that ends by it.
+ *
+ * Codes are never renamed: scripts match them. `docs/ERRORS.md` explains each, and a test compares.
+ */
+export const EXIT_CODES = {
+  ERR_USAGE: 2,
+  ERR_CONFIG_KEY: 2,
+  ERR_CONFIG_VALUE: 2,
+  ERR_CONFIG_FILE: 2,
+} as const satisfies Record<string, 1 | 2>;
+
+/** The code of an expected failure. */
+export type ErrorCode = keyof typeof EXIT_CODES;
+
+/** An expected failure: its message says what happened, with the values, then what to do. */
+export class TrainerError extends Error {
+  override readonly name = "TrainerError";
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,79 @@
+/** The model's shape and variant; the keys are those of a checkpoint's `config.json` under `model`. */
+export interface ModelConfiguration {
+  /** V: number of token ids. */
+  readonly vocabSize: number;
+  /** T: the longest sequence. */
+  readonly contextLength: number;
+  /** C: width of the residual stream; a multiple of `numHeads`. */
+  readonly embeddingSize: number;
+  /** H. */
+  readonly numHeads: number;
+  /** L. */
+  readonly numLayers: number;
+  /** `geglu`: out(gelu(key(x)) · value(x)) with the exact gelu; `gelu`: out(gelu_tanh(in(x))). */
+  readonly ffn: "geglu" | "gelu";
+  /** F: hidden width of the feed-forward layer. */
+  readonly ffnSize: number;
+  readonly positions: "rotary" | "learned";
+  readonly norm: "pre" | "post";
+  /** Embedding from U(-1e-4, 1e-4) instead of N(0, 0.02). */
+  readonly smallInit: boolean;
+  /** LayerNorm directly after the embedding. */
+  readonly embedNorm: boolean;
+  /** Biases of the linear layers inside the blocks. */
+  readonly bias: boolean;
+}
+
+/** How a model is trained. */
+export interface TrainingConfiguration {
+  /** Sequences per step. */
+  readonly batchSize: number;
+  /** Sequences per leaf, the unit of work; divides `batchSize`. */
+  readonly microBatchSize: number;
+  readonly steps: number;
+  readonly learningRate: number;
+  readonly minLearningRate: number;
+  readonly warmupSteps: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  /** Largest global gradient norm; longer gradients are scaled down to it. */
+  readonly gradientClip: number;
+  readonly seed: number;
+  /** Steps between evaluations; 0: only at the end. */
+  readonly evaluateEvery: number;
+  /** Steps between checkpoints; 0: only at the end. */
+  readonly checkpointEvery: number;
+}
+
+/** How the fleet computes and talks. */
+export interface FleetConfiguration {
+  readonly precision: "f32";
+  readonly engine: "auto" | "onnx" | "tfjs";
+  /** `mesh`: workers link to each other; `star`: through the coordinator. */
+  readonly allReduce: "mesh" | "star";
+  readonly wire: "f32";
+}
+
+/** Everything that decides what a run computes, complete and checked. */
+export interface Configuration
+  extends ModelConfiguration,
+    TrainingConfiguration,
+    FleetConfiguration {}
+
+/** Leaves per step, M. */
+export function leavesPerStep(configuration: TrainingConfiguration): number {
+  return configuration.batchSize / configuration.microBatchSize;
+}
+
+/** The model's part of a configuration, and nothing else. */
+export function modelOf(configuration: ModelConfiguration): ModelConfiguration {
+  const { vocabSize, contextLength, embeddingSize, numHeads, numLayers, ffn, ffnSize } =
+    configuration;
+  const { positions, norm, smallInit, embedNorm, bias } = configuration;
+  return {
+    ...{ vocabSize, contextLength, embeddingSize, numHeads, numLayers, ffn, ffnSize },
+    ...{ positions, norm, smallInit, embedNorm, bias },
+  };
+}

@@ -1,0 +1,24 @@
+/** The one of `names` that takes the fewest single-letter edits from `typed`, ignoring case. */
+export function nearestName(typed: string, names: readonly string[]): string {
+  let nearest = names[0] ?? "";
+  let fewest = Number.POSITIVE_INFINITY;
+  for (const name of names) {
+    const edits = editDistance(typed.toLowerCase().replaceAll(/[-_]/g, ""), name.toLowerCase());
+    if (edits < fewest) [nearest, fewest] = [name, edits];
+  }
+  return nearest;
+}
+
+/** Levenshtein distance, by rows. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, substitution));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

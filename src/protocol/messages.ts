@@ -1,0 +1,221 @@
+import type { Configuration } from "../configuration/configuration.ts";
+
+/** Raised whenever a message or a frame changes its meaning; both sides must have the same. */
+export const PROTOCOL_VERSION = 1;
+
+/** A half-open range of leaves: [lo, hi). */
+export interface LeafRange {
+  readonly lo: number;
+  readonly hi: number;
+}
+
+/** Where a worker can be reached by its peers; undefined when it does not listen (allReduce=star). */
+export interface PeerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A place in the run: frames and messages of another place are refused and counted. */
+export interface Moment {
+  /** Membership number, +1 at every change of the members. */
+  readonly generation: number;
+  /** Optimizer updates done before. */
+  readonly step: number;
+}
+
+/** One parameter tensor: its place follows from the order in the layout. */
+export interface TensorShape {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+// ---- worker to coordinator ----------------------------------------------------------------------
+
+/** "I want to work for you." The first message on a link. */
+export interface Hello {
+  readonly type: "hello";
+  readonly protocolVersion: number;
+  /** For people, for example "host-b/4711". */
+  readonly name: string;
+  /** The version of the smallinit package, for messages. */
+  readonly packageVersion: string;
+  /** Port on which peers reach me; 0: I do not listen. My host is where you see me. */
+  readonly peerPort: number;
+}
+
+/** "I have an engine and the parameters of `step`, whose digest is `digest`." The answer to `welcome`. */
+export interface Prepared {
+  readonly type: "prepared";
+  readonly step: number;
+  readonly digest: string;
+  readonly layout: readonly TensorShape[];
+  readonly engine: string;
+  readonly device: string;
+  readonly runtime: string;
+  readonly numThreads: number;
+}
+
+/** "I am linked to all members of `generation`." The answer to `form`. */
+export interface Linked {
+  readonly type: "linked";
+  readonly generation: number;
+}
+
+/** "I hold the gradient sum of `step`; nothing is updated yet." */
+export interface Ready extends Moment {
+  readonly type: "ready";
+  /** Loss sum over the step's tokens, the same on every worker. */
+  readonly lossSum: number;
+  /** L2 norm of the mean gradient before the clip, the same on every worker. */
+  readonly gradientNorm: number;
+  /** What my compute thread spent on leaves. */
+  readonly computeMs: number;
+  /** From my last leaf's end to holding the sum. */
+  readonly exchangeMs: number;
+}
+
+/** "After the update that ended `step` - 1, my parameters have this digest." When `commit` asked. */
+export interface DigestReport {
+  readonly type: "digest";
+  readonly step: number;
+  readonly digest: string;
+}
+
+/** "The loss sum of evaluation batch `batchIndex` is `lossSum`." */
+export interface Evaluated {
+  readonly type: "evaluated";
+  readonly evaluationId: number;
+  readonly batchIndex: number;
+  readonly lossSum: number;
+}
+
+/** "I lost my link to `peerId`", or could not make one. */
+export interface PeerLost {
+  readonly type: "peer-lost";
+  readonly generation: number;
+  readonly peerId: number;
+  readonly reason: string;
+}
+
+/** "I cannot go on": an engine that fails, a memory that does not suffice. My last message. */
+export interface WorkerFailed {
+  readonly type: "worker-failed";
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Everything a worker says to the coordinator. */
+export type WorkerToCoordinator =
+  | Hello
+  | Prepared
+  | Linked
+  | Ready
+  | DigestReport
+  | Evaluated
+  | PeerLost
+  | WorkerFailed;
+
+// ---- coordinator to worker ----------------------------------------------------------------------
+
+/** "You are worker `workerId`. Make an engine for this configuration." The answer to `hello`. */
+export interface Welcome {
+  readonly type: "welcome";
+  readonly workerId: number;
+  /** Complete and checked; you check it again. */
+  readonly configuration: Configuration;
+  /** Where the run stands: 0 and `restore` false means initialise from the seed. */
+  readonly step: number;
+  /** Parameters and optimizer moments follow as `state` frames. */
+  readonly restore: boolean;
+  /** What members of the mesh show one another; random, one per run. */
+  readonly meshSecret: string;
+}
+
+/** "I do not take you" or "you are out", with the reason. My last message. */
+export interface Reject {
+  readonly type: "reject";
+  readonly code: string;
+  readonly message: string;
+}
+
+/** "From now on generation `generation` consists of these members; link up." Ends any step under way. */
+export interface Form extends Moment {
+  readonly type: "form";
+  /** In the order that numbers chunk owners. */
+  readonly members: readonly { readonly workerId: number; readonly address?: PeerAddress }[];
+}
+
+/** "In `step`, these are everybody's leaves, and here are the tokens of yours." */
+export interface Assign extends Moment {
+  readonly type: "assign";
+  /** By member, in the order of `form`; contiguous, together [0, M). */
+  readonly ranges: readonly LeafRange[];
+  /** uint32 little-endian tokens of your leaves: [numLeaves · microBatchSize · (contextLength + 1)]. */
+  readonly tokens: Uint8Array;
+}
+
+/** "All hold the sum of `step`: it counts. Update." */
+export interface Commit extends Moment {
+  readonly type: "commit";
+  /** Report your digest after the update. */
+  readonly digest: boolean;
+  /** Send me parameters and moments after the update, as `state` frames. Asked of one member. */
+  readonly snapshot: boolean;
+}
+
+/** "Compute the loss of this validation batch." */
+export interface Evaluate {
+  readonly type: "evaluate";
+  readonly evaluationId: number;
+  readonly batchIndex: number;
+  readonly numSequences: number;
+  /** Positions per sequence. */
+  readonly length: number;
+  /** uint32 little-endian tokens: [numSequences · (length + 1)]. */
+  readonly tokens: Uint8Array;
+}
+
+/** "Send me parameters and moments as they stand after `step` updates, as `state` frames." */
+export interface SendSnapshot {
+  readonly type: "send-snapshot";
+  readonly step: number;
+}
+
+/** "The run has ended; you are free." */
+export interface Finish {
+  readonly type: "finish";
+  readonly reason: string;
+}
+
+/** Everything the coordinator says to a worker. */
+export type CoordinatorToWorker =
+  | Welcome
+  | Reject
+  | Form
+  | Assign
+  | Commit
+  | Evaluate
+  | SendSnapshot
+  | Finish;
+
+// ---- worker to worker ---------------------------------------------------------------------------
+
+/** "I am worker `workerId` of your run." The first message on a mesh link, from the dialling side. */
+export interface PeerHello {
+  readonly type: "peer-hello";
+  readonly protocolVersion: number;
+  readonly workerId: number;
+  readonly meshSecret: string;
+}
+
+/** "I know you; go ahead." */
+export interface PeerWelcome {
+  readonly type: "peer-welcome";
+  readonly workerId: number;
+}
+
+/** Everything workers say to each other, but for tensors. */
+export type WorkerToWorker = PeerHello | PeerWelcome;
+
+/** Any control message. */
+export type Message = WorkerToCoordinator | CoordinatorToWorker | WorkerToWorker;

@@ -1,0 +1,36 @@
+/** What a tensor frame carries. */
+export type TensorKind =
+  /** A node's gradient sum over one chunk, on its way to the chunk's owner. */
+  | "partial"
+  /** A finished chunk, from its owner to everybody. */
+  | "sum"
+  /** A piece of the training state: parameters, first moments, second moments. */
+  | "state";
+
+/**
+ * A slice of a flat f32 vector on the wire: 32 bytes of header, then little-endian floats.
+ *
+ * | bytes | field | |
+ * |---|---|---|
+ * | 0-3 | magic | "SIT1"; control messages begin with "SIC1" |
+ * | 4 | kind | 1 partial, 2 sum, 3 state |
+ * | 5 | vector | kind state: 0 parameters, 1 first moments, 2 second moments; else 0 |
+ * | 6-7 | - | 0 |
+ * | 8-11 | generation | uint32 |
+ * | 12-15 | step | uint32 |
+ * | 16-19 | offset | uint32, first float of the slice in its vector |
+ * | 20-23 | lo | uint32, kind partial: first leaf of the node, else 0 |
+ * | 24-27 | hi | uint32, kind partial: one past the last leaf, else 0 |
+ * | 28-31 | - | 0 |
+ */
+export interface TensorFrame {
+  readonly kind: TensorKind;
+  readonly vector: 0 | 1 | 2;
+  readonly generation: number;
+  readonly step: number;
+  readonly offset: number;
+  readonly lo: number;
+  readonly hi: number;
+  /** Whole f32 values; may be unaligned. */
+  readonly payload: Uint8Array;
+}
