@@ -61,6 +61,11 @@ export interface Linked {
   readonly generation: number;
 }
 
+/** "My leaves of `step` are done." Tells who computes from who waits; nothing depends on it. */
+export interface Computed extends Moment {
+  readonly type: "computed";
+}
+
 /** "I hold the gradient sum of `step`; nothing is updated yet." */
 export interface Ready extends Moment {
   readonly type: "ready";
@@ -74,7 +79,10 @@ export interface Ready extends Moment {
   readonly exchangeMs: number;
 }
 
-/** "After the update that ended `step` - 1, my parameters have this digest." When `commit` asked. */
+/**
+ * "After the update that ended `step` - 1, my parameters have this digest." When `commit` asked, and
+ * after the last `state` frame of a snapshot.
+ */
 export interface DigestReport {
   readonly type: "digest";
   readonly step: number;
@@ -109,6 +117,7 @@ export type WorkerToCoordinator =
   | Hello
   | Prepared
   | Linked
+  | Computed
   | Ready
   | DigestReport
   | Evaluated
@@ -117,7 +126,12 @@ export type WorkerToCoordinator =
 
 // ---- coordinator to worker ----------------------------------------------------------------------
 
-/** "You are worker `workerId`. Make an engine for this configuration." The answer to `hello`. */
+/**
+ * "You are worker `workerId`. Make an engine for this configuration." The answer to `hello`.
+ *
+ * Who joins a run under way is welcomed at step 0 without `restore`, answers `prepared` when its engine
+ * stands, and is then sent `state` frames, whose step it answers with another `prepared`.
+ */
 export interface Welcome {
   readonly type: "welcome";
   readonly workerId: number;
