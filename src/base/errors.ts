@@ -8,6 +8,12 @@ export const EXIT_CODES = {
   ERR_CONFIG_KEY: 2,
   ERR_CONFIG_VALUE: 2,
   ERR_CONFIG_FILE: 2,
+  ERR_MEMORY: 1,
+  ERR_NOT_FINITE: 1,
+  ERR_WRITE: 1,
+  ERR_SAFETENSORS: 2,
+  ERR_CHECKPOINT_MISSING: 2,
+  ERR_CHECKPOINT_DAMAGED: 2,
 } as const satisfies Record<string, 1 | 2>;
 
 /** The code of an expected failure. */
