@@ -57,7 +57,7 @@ export interface AdamWUpdate {
  * @param options.bytes least size; `arenaBytes` says what a set of vectors needs.
  * @throws {TrainerError} ERR_MEMORY when WebAssembly or this machine does not give so much.
  */
-export function createKernels({ bytes }: { readonly bytes: number }): Promise<Kernels> {
+export async function createKernels({ bytes }: { readonly bytes: number }): Promise<Kernels> {
   return attachKernels(createMemory(bytes));
 }
 
