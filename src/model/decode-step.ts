@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { ModelConfiguration } from "../configuration/configuration.ts";
+import type { AttentionSpan } from "./attention.ts";
 import { blocks, embedTokens, logitsOf } from "./forward.ts";
 import { modelParameters } from "./model-parameters.ts";
-import { rotationTable } from "./rotary.ts";
+import { type Rotation, type RotationTable, rotationTable } from "./rotary.ts";
 import { UNSEEN } from "./scaled-dot-product.ts";
 
 /** Keys and values of the positions fed so far, one f32[H, T, D] of each per layer; zero at first. */
@@ -21,10 +22,8 @@ export interface DecodeInputs {
   readonly here: tf.Tensor2D;
   /** f32[1, T]: 0 at positions 0 … t, else `UNSEEN`. */
   readonly mask: tf.Tensor2D;
-  /** f32[1, R/2]: the row of the rotation table at t; read with rotary positions alone. */
-  readonly cos: tf.Tensor2D;
-  /** f32[1, R/2]. */
-  readonly sin: tf.Tensor2D;
+  /** f32[1, R/2] each: the rotation of t; undefined with learned positions. */
+  readonly rotation: Rotation | undefined;
 }
 
 /** What one token gives. */
@@ -49,13 +48,13 @@ export function decodeStep(
   const parameters = modelParameters(model, tensors);
   const keys: tf.Tensor3D[] = [];
   const values: tf.Tensor3D[] = [];
-  const span = {
+  const span: AttentionSpan = {
     numSequences: 1,
     length: 1,
     numHeads: model.numHeads,
-    rotation: model.positions === "rotary" ? { cos: inputs.cos, sin: inputs.sin } : undefined,
+    rotation: inputs.rotation,
     mask: inputs.mask, // [1, T]
-    see(own: { keys: tf.Tensor4D; values: tf.Tensor4D }, layer: number) {
+    see(own, layer) {
       const seenKeys = withRow(cache.keys[layer] as tf.Tensor3D, inputs.here, own.keys);
       const seenValues = withRow(cache.values[layer] as tf.Tensor3D, inputs.here, own.values);
       keys.push(seenKeys);
@@ -77,15 +76,20 @@ function withRow(cached: tf.Tensor3D, here: tf.Tensor2D, row: tf.Tensor4D): tf.T
   return tf.add(cached, spread); // [H, T, D]
 }
 
-/** The values of `DecodeInputs` at one position, row-major. */
+/** The numbers of `DecodeInputs` at one position, row-major. */
 export interface DecodePosition {
   readonly here: Float32Array;
   readonly mask: Float32Array;
-  readonly cos: Float32Array;
-  readonly sin: Float32Array;
+  /** Undefined with learned positions. */
+  readonly rotation: RotationTable | undefined;
 }
 
-/** Pairs of dimensions that turn by position, R/2: columns of `cos` and `sin`; at least 1. */
-export function numRotaryPairs(model: ModelConfiguration): number {
-  return Math.max(1, rotationTable(model, 0).numPairs);
+/** What `decodeStep` is told at position t, which is below `contextLength`. */
+export function decodePosition(model: ModelConfiguration, position: number): DecodePosition {
+  const { contextLength } = model;
+  return {
+    here: new Float32Array(contextLength).fill(1, position, position + 1),
+    mask: new Float32Array(contextLength).fill(UNSEEN, position + 1),
+    rotation: model.positions === "rotary" ? rotationTable(model, 1, position) : undefined,
+  };
 }

@@ -23,7 +23,11 @@ export function initialParameters(model: ModelConfiguration, seed: number): Floa
   const { tensors, numParams } = parameterLayout(model);
   const parameters = new Float32Array(numParams);
   for (const place of tensors) {
-    const random = seededRandom(PURPOSE, seed, hash32(0, [...new TextEncoder().encode(place.name)]));
+    const random = seededRandom(
+      PURPOSE,
+      seed,
+      hash32(0, [...new TextEncoder().encode(place.name)]),
+    );
     const draw = drawFor(place, model, random);
     const own = parameters.subarray(place.offset, place.offset + place.length);
     for (let i = 0; i < own.length; i++) own[i] = draw();

@@ -16,17 +16,21 @@ export interface RotationTable {
 }
 
 /**
- * The angles of rotary positions (Su et al. 2021), angle(t, j) = t · 10000^(−2j/R), for positions
- * 0 … numPositions − 1. The first R = ⌊D/2⌋ dimensions of a head turn.
+ * The angles of rotary positions (Su et al. 2021), angle(t, j) = t · 10000^(−2j/R), for
+ * `numPositions` positions. The first R = ⌊D/2⌋ dimensions of a head turn.
  */
-export function rotationTable(model: ModelConfiguration, numPositions: number): RotationTable {
+export function rotationTable(
+  model: ModelConfiguration,
+  numPositions: number,
+  firstPosition = 0,
+): RotationTable {
   const numRotary = Math.floor(model.embeddingSize / model.numHeads / 2);
   const numPairs = numRotary / 2;
   const cos = new Float32Array(numPositions * numPairs);
   const sin = new Float32Array(numPositions * numPairs);
   for (let t = 0; t < numPositions; t++) {
     for (let j = 0; j < numPairs; j++) {
-      const angle = t * 10_000 ** ((-2 * j) / numRotary);
+      const angle = (firstPosition + t) * 10_000 ** ((-2 * j) / numRotary);
       cos[t * numPairs + j] = Math.cos(angle);
       sin[t * numPairs + j] = Math.sin(angle);
     }
