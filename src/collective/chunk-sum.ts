@@ -1,0 +1,97 @@
+import { assert, defined } from "../base/assert.ts";
+import { floatsToBytes } from "../base/bytes.ts";
+import type { LeafRange } from "../protocol/messages.ts";
+import type { Chunk } from "./chunks.ts";
+import { type ExchangePlan, nameOf } from "./exchange-plan.ts";
+import { halvesOf } from "./reduction-tree.ts";
+import type { VectorKernels } from "./vector-kernels.ts";
+
+/** What completing a chunk needs besides what was received. */
+export interface CompletingMeans {
+  /** This participant's partials by node name, whole vectors; only read. */
+  readonly ownPartials: ReadonlyMap<string, Float32Array>;
+  readonly scratch: Float32Array;
+  readonly kernels: VectorKernels;
+}
+
+/** One chunk on its way to its sum. */
+export class ChunkSum {
+  readonly chunk: Chunk;
+  readonly ownerId: number;
+  /** For messages: "chunk 2/5", counted from 1. */
+  readonly name: string;
+  isFinished = false;
+  readonly #numLeaves: number;
+  readonly #numNodes: number;
+  readonly #received = new Map<string, Uint8Array>();
+
+  constructor(plan: ExchangePlan, chunk: Chunk, index: number) {
+    this.chunk = chunk;
+    this.ownerId = defined(plan.owners[chunk.owner], "the chunk's owner");
+    this.name = `chunk ${index + 1}/${plan.chunks.length}`;
+    this.#numLeaves = plan.numLeaves;
+    this.#numNodes = plan.participants.reduce((sum, { nodes }) => sum + nodes.length, 0);
+  }
+
+  /** Keeps a node's slice until the chunk is whole. @returns false when it came before. */
+  receive(node: string, payload: Uint8Array): boolean {
+    if (this.isFinished || this.#received.has(node)) return false;
+    this.#received.set(node, payload);
+    return true;
+  }
+
+  hasReceived(node: string): boolean {
+    return this.#received.has(node);
+  }
+
+  /**
+   * Sums all nodes in tree order into `destination`, f32[chunk.length], and forgets what was received.
+   *
+   * @returns false, with nothing done, while nodes are missing.
+   */
+  completeInto(destination: Float32Array, means: CompletingMeans): boolean {
+    if (this.isFinished) return false;
+    if (this.#received.size + means.ownPartials.size < this.#numNodes) return false;
+    const root = { lo: 0, hi: this.#numLeaves };
+    const sum = this.#sumOf(root, { destination, scratch: means.scratch, means });
+    if (sum !== destination) destination.set(sum);
+    this.#received.clear();
+    return true;
+  }
+
+  /** The sum of `node`: a slice of ours as it is, or in `destination`; right halves go to `scratch`. */
+  #sumOf(node: LeafRange, room: Room): Float32Array {
+    const own = this.#ownSlice(node, room.means);
+    if (own !== undefined) return own;
+    const payload = this.#received.get(nameOf(node));
+    if (payload !== undefined) {
+      // As bytes: the payload may be unaligned.
+      floatsToBytes(room.destination).set(payload);
+      return room.destination;
+    }
+    assert(node.hi - node.lo > 1, `nobody sent leaf ${node.lo}`);
+    const [left, right] = halvesOf(node);
+    const leftSum = this.#sumOf(left, room);
+    const { length } = this.chunk;
+    const rightSum = this.#sumOf(right, {
+      destination: room.scratch.subarray(0, length),
+      scratch: room.scratch.subarray(length),
+      means: room.means,
+    });
+    room.means.kernels.addInto(room.destination, leftSum, rightSum);
+    return room.destination;
+  }
+
+  #ownSlice(node: LeafRange, { ownPartials }: CompletingMeans): Float32Array | undefined {
+    const { offset, length } = this.chunk;
+    return ownPartials.get(nameOf(node))?.subarray(offset, offset + length);
+  }
+}
+
+interface Room {
+  /** f32[chunk.length]. */
+  readonly destination: Float32Array;
+  /** One chunk for each level of the tree below. */
+  readonly scratch: Float32Array;
+  readonly means: CompletingMeans;
+}

@@ -1,0 +1,247 @@
+import { assert, defined } from "../base/assert.ts";
+import { floatsToBytes } from "../base/bytes.ts";
+import { TrainerError } from "../base/errors.ts";
+import type { Link } from "../protocol/link.ts";
+import type { LeafRange } from "../protocol/messages.ts";
+import type { TensorFrame } from "../protocol/tensor-frame.ts";
+import { ChunkSum } from "./chunk-sum.ts";
+import { type ExchangePlan, nameOf, scratchLengthOf } from "./exchange-plan.ts";
+import { FrameSender } from "./frame-sender.ts";
+import type { VectorKernels } from "./vector-kernels.ts";
+
+/** What an exchange works on and with. */
+export interface ExchangeOptions {
+  readonly plan: ExchangePlan;
+  /** Id of the participant that this process is. */
+  readonly selfId: number;
+  /** Links to the other participants that this one talks to, by id: all in a mesh. */
+  readonly links: ReadonlyMap<number, Link>;
+  /** f32[vectorLength] where `kernels` work; overwritten with the sum, whole once `done`. */
+  readonly sum: Float32Array;
+  /** f32, at least `scratchLengthOf(plan)`, where `kernels` work; for owners of chunks. */
+  readonly scratch: Float32Array;
+  readonly kernels: VectorKernels;
+}
+
+/** How an exchange ended. */
+export type ExchangeEnd = "complete" | "aborted";
+
+/**
+ * One all-reduce, of one generation and step: partials go to the owners of the chunks, finished chunks
+ * come back to all, with the same bits on each.
+ *
+ * Two hops; in a mesh of P workers each sends about 2(P - 1) / P of the vector's bytes. Partials leave as
+ * they become available, so the exchange overlaps with the computing of later leaves. A fleet of one
+ * does no I/O. There are no timers here: whoever waits asks `waitingFor()` what for.
+ */
+export class Exchange {
+  readonly plan: ExchangePlan;
+  /** Kept when the whole sum is here and all of ours has left this process, or after `abort()`. */
+  readonly done: Promise<ExchangeEnd>;
+  readonly #options: ExchangeOptions;
+  readonly #senders: ReadonlyMap<number, FrameSender>;
+  readonly #nodeNames: ReadonlyMap<number, ReadonlySet<string>>;
+  readonly #chunks: readonly ChunkSum[];
+  readonly #chunkAt: ReadonlyMap<number, ChunkSum>;
+  readonly #ownPartials = new Map<string, Float32Array>();
+  #settle: (end: ExchangeEnd) => void = () => undefined;
+  #end: ExchangeEnd | undefined;
+  #numFinished = 0;
+
+  constructor(options: ExchangeOptions) {
+    const { plan, links, selfId, sum, scratch } = options;
+    const isOwner = plan.owners.includes(selfId);
+    assert(sum.length === plan.vectorLength, `sum has ${sum.length}/${plan.vectorLength} floats`);
+    assert(!isOwner || scratch.length >= scratchLengthOf(plan), "the scratch is too small");
+    for (const id of isOwner ? plan.participants.map((each) => each.id) : plan.owners) {
+      assert(id === selfId || links.has(id), `there is no link to participant ${id}`);
+    }
+    this.#options = options;
+    this.plan = plan;
+    this.#senders = new Map([...links].map(([id, link]) => [id, new FrameSender(link)]));
+    this.#nodeNames = new Map(
+      plan.participants.map(({ id, nodes }) => [id, new Set(nodes.map(nameOf))]),
+    );
+    this.#chunks = plan.chunks.map((chunk, index) => new ChunkSum(plan, chunk, index));
+    this.#chunkAt = new Map(this.#chunks.map((each) => [each.chunk.offset, each]));
+    this.done = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  /**
+   * Contributes the partial of one of this participant's nodes.
+   *
+   * @param vector f32[vectorLength] where `kernels` work; only read; must not change until `done`.
+   */
+  addPartial(node: LeafRange, vector: Float32Array): void {
+    if (this.#end !== undefined) return;
+    const name = nameOf(node);
+    assert(this.#nodesOf(this.#options.selfId).has(name), `${name} is not ours`);
+    assert(!this.#ownPartials.has(name), `${name} was added before`);
+    assert(vector.length === this.plan.vectorLength, `${name} has ${vector.length} floats`);
+    this.#ownPartials.set(name, vector);
+    for (const chunk of this.#chunks) {
+      if (chunk.ownerId === this.#options.selfId) this.#finishIfWhole(chunk);
+      else this.#sendPartial(chunk, node, vector);
+    }
+  }
+
+  /**
+   * Takes a frame of this exchange's moment from participant `fromId`.
+   *
+   * @throws {TrainerError} ERR_PEER_FRAME when the plan has no place for it, or it came before: the
+   *   peer is broken or hostile, and its link should be closed.
+   */
+  receive(fromId: number, frame: TensorFrame): void {
+    const { generation, step } = this.plan;
+    assert(frame.generation === generation && frame.step === step, "a frame of another moment");
+    if (this.#end !== undefined) return;
+    const chunk = this.#chunkAt.get(frame.offset);
+    if (chunk === undefined) return this.#refuse(fromId, frame, "no chunk begins there");
+    if (frame.payload.byteLength !== chunk.chunk.length * 4) {
+      return this.#refuse(fromId, frame, `${chunk.name} has ${chunk.chunk.length} floats`);
+    }
+    if (frame.kind === "partial") this.#receivePartial(fromId, frame, chunk);
+    else if (frame.kind === "sum") this.#receiveSum(fromId, frame, chunk);
+    else this.#refuse(fromId, frame, "it is no part of an exchange");
+  }
+
+  /**
+   * Stops sending and listening: the members have changed.
+   *
+   * @returns a promise kept when no buffer of ours is read or written any more.
+   */
+  async abort(): Promise<void> {
+    this.#end ??= "aborted";
+    for (const sender of this.#senders.values()) sender.stop();
+    await this.#allLeft();
+    this.#settle(this.#end);
+  }
+
+  /** What is missing, by name, for example "worker 3 to send chunk 2/5"; undefined once `done`. */
+  waitingFor(): string | undefined {
+    if (this.#end !== undefined) return undefined;
+    const { selfId } = this.#options;
+    const ownMissing = [...this.#nodesOf(selfId)].filter((name) => !this.#ownPartials.has(name));
+    const waits = ownMissing.length > 0 ? [`this worker's own leaves ${ownMissing.join(" ")}`] : [];
+    for (const { id } of this.plan.participants) {
+      const what = id === selfId ? [] : this.#missingFrom(id);
+      if (what.length === 0) continue;
+      const more = what.length > 1 ? ` and ${what.length - 1} more` : "";
+      waits.push(`${this.#labelOf(id)} to send ${what[0]}${more}`);
+    }
+    for (const [id, { numWaiting }] of this.#senders) {
+      if (numWaiting > 0) waits.push(`${this.#labelOf(id)} to take ${numWaiting} frames`);
+    }
+    return waits.join("; ");
+  }
+
+  #receivePartial(fromId: number, frame: TensorFrame, chunk: ChunkSum): void {
+    if (chunk.ownerId !== this.#options.selfId) this.#refuse(fromId, frame, "its owner is another");
+    const name = nameOf(frame);
+    if (!this.#nodesOf(fromId).has(name)) this.#refuse(fromId, frame, "that node is not its own");
+    if (!chunk.receive(name, frame.payload)) this.#refuse(fromId, frame, "it came before");
+    this.#finishIfWhole(chunk);
+  }
+
+  #receiveSum(fromId: number, frame: TensorFrame, chunk: ChunkSum): void {
+    if (chunk.ownerId !== fromId) this.#refuse(fromId, frame, "its owner is another");
+    if (chunk.isFinished) this.#refuse(fromId, frame, "it came before");
+    if (this.#ownPartials.size < this.#nodesOf(this.#options.selfId).size) {
+      this.#refuse(fromId, frame, "it cannot have had this worker's partials yet");
+    }
+    floatsToBytes(this.#sumOf(chunk)).set(frame.payload);
+    this.#finish(chunk);
+  }
+
+  #finishIfWhole(chunk: ChunkSum): void {
+    const { kernels, scratch, selfId } = this.#options;
+    const sum = this.#sumOf(chunk);
+    if (!chunk.completeInto(sum, { ownPartials: this.#ownPartials, scratch, kernels })) return;
+    for (const { id } of this.plan.participants) {
+      if (id !== selfId)
+        this.#send(id, { kind: "sum", chunk, node: { lo: 0, hi: 0 }, floats: sum });
+    }
+    this.#finish(chunk);
+  }
+
+  #finish(chunk: ChunkSum): void {
+    chunk.isFinished = true;
+    this.#numFinished++;
+    if (this.#numFinished < this.#chunks.length) return;
+    void this.#allLeft().then(() => {
+      this.#end ??= "complete";
+      this.#settle(this.#end);
+    });
+  }
+
+  #sendPartial(chunk: ChunkSum, node: LeafRange, vector: Float32Array): void {
+    const { offset, length } = chunk.chunk;
+    const floats = vector.subarray(offset, offset + length);
+    this.#send(chunk.ownerId, { kind: "partial", chunk, node, floats });
+  }
+
+  #send(toId: number, { kind, chunk, node, floats }: Outgoing): void {
+    const { generation, step } = this.plan;
+    defined(this.#senders.get(toId), `the link to participant ${toId}`).push({
+      ...{
+        kind,
+        vector: 0,
+        generation,
+        step,
+        offset: chunk.chunk.offset,
+        lo: node.lo,
+        hi: node.hi,
+      },
+      payload: floatsToBytes(floats),
+    });
+  }
+
+  async #allLeft(): Promise<void> {
+    await Promise.all([...this.#senders.values()].map((sender) => sender.idle()));
+  }
+
+  #missingFrom(id: number): readonly string[] {
+    const { selfId } = this.#options;
+    return this.#chunks.flatMap((chunk) => {
+      if (chunk.isFinished) return [];
+      if (chunk.ownerId === id) return [chunk.name];
+      if (chunk.ownerId !== selfId) return [];
+      return [...this.#nodesOf(id)]
+        .filter((name) => !chunk.hasReceived(name))
+        .map((name) => `leaves ${name} of ${chunk.name}`);
+    });
+  }
+
+  #nodesOf(id: number): ReadonlySet<string> {
+    return this.#nodeNames.get(id) ?? NO_NODES;
+  }
+
+  #sumOf({ chunk }: ChunkSum): Float32Array {
+    return this.#options.sum.subarray(chunk.offset, chunk.offset + chunk.length);
+  }
+
+  #labelOf(id: number): string {
+    return this.#options.links.get(id)?.label ?? `participant ${id}`;
+  }
+
+  #refuse(fromId: number, frame: TensorFrame, why: string): never {
+    const { kind, offset, step, payload } = frame;
+    const node = kind === "partial" ? ` of leaves ${nameOf(frame)}` : "";
+    throw new TrainerError(
+      "ERR_PEER_FRAME",
+      `${this.#labelOf(fromId)} sent a ${kind}${node} at float ${offset} (${payload.byteLength} ` +
+        `bytes) in step ${step}, but ${why}. Its link is closed; check that all run one version.`,
+    );
+  }
+}
+
+interface Outgoing {
+  readonly kind: "partial" | "sum";
+  readonly chunk: ChunkSum;
+  readonly node: LeafRange;
+  readonly floats: Float32Array;
+}
+
+const NO_NODES: ReadonlySet<string> = new Set();
