@@ -27,6 +27,17 @@ export const EXIT_CODES = {
   ERR_DATA_SHORT: 2,
   ERR_TOKENIZER_DAMAGED: 1,
   ERR_TOKENIZER_CHARACTER: 2,
+  ERR_PROTOCOL: 1,
+  ERR_PROTOCOL_VERSION: 1,
+  ERR_PEER_FRAME: 1,
+  ERR_URL: 2,
+  ERR_TOKEN: 2,
+  ERR_TOKEN_WRONG: 1,
+  ERR_LISTEN: 1,
+  ERR_PORT_IN_USE: 1,
+  ERR_CONNECT: 1,
+  ERR_CONNECT_TIMEOUT: 1,
+  ERR_NOT_SMALLINIT: 1,
 } as const satisfies Record<string, 1 | 2>;
 
 /** The code of an expected failure. */
