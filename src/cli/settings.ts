@@ -82,7 +82,12 @@ async function readSettingsFile(path: string): Promise<Settings> {
   return content as Settings;
 }
 
-function readAssignment(text: string): readonly [string, unknown] {
+/**
+ * Reads "key=value" of `--set`.
+ *
+ * @throws {TrainerError} ERR_USAGE without "="; ERR_CONFIG_KEY, ERR_CONFIG_VALUE.
+ */
+export function readAssignment(text: string): readonly [string, unknown] {
   const equals = text.indexOf("=");
   if (equals <= 0) {
     throw new TrainerError("ERR_USAGE", `--set takes key=value, not "${text}".`);

@@ -1,0 +1,106 @@
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { systemClock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { Configuration } from "../configuration/configuration.ts";
+import { runCoordinator } from "../coordinator/run-coordinator.ts";
+import type { RunSummary } from "../coordinator/run-summary.ts";
+import { type LocalWorkers, launchLocalWorkers } from "../launcher/launch-local-workers.ts";
+import { packageVersion } from "./package-version.ts";
+import { ProgressLine } from "./progress-line.ts";
+import { statusInWords, summaryInWords } from "./run-in-words.ts";
+import { EXIT_INTERRUPTED, stopOnInterrupt } from "./stop-signal.ts";
+
+/** A run to conduct from this process. */
+export interface RunRequest {
+  readonly data: string;
+  readonly run: string;
+  readonly configuration: Configuration;
+  readonly isResume: boolean;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly token?: string;
+  /** The first step waits for so many. */
+  readonly minWorkers: number;
+  /** Workers to start on this machine; 0: they come from elsewhere. */
+  readonly numLocalWorkers: number;
+  /** Further arguments of each local worker. */
+  readonly workerArguments?: readonly string[];
+}
+
+/** Milliseconds that local workers have to end by the coordinator's word. */
+const WORKER_GRACE_MS = 5000;
+
+/**
+ * Conducts a run: a coordinator in this process, local workers as child processes, progress on stderr,
+ * the summary on stdout.
+ *
+ * @returns the summary, and the exit code of the command.
+ * @throws {TrainerError} when the run cannot begin.
+ */
+export async function conductRun(
+  request: RunRequest,
+): Promise<{ readonly summary: RunSummary; readonly exitCode: number }> {
+  const line = new ProgressLine();
+  const log: Log = {
+    info: (message) => line.print(message),
+    warn: (message) => line.print(`warning: ${message}`),
+  };
+  const stopSignal = stopOnInterrupt(() =>
+    line.print("Stopping after a checkpoint; press Ctrl-C again to end at once."),
+  );
+  let workers: Promise<LocalWorkers> | undefined;
+  try {
+    const summary = await runCoordinator({
+      dataFolder: request.data,
+      runFolder: request.run,
+      configuration: request.configuration,
+      listen: request.listen,
+      ...(request.token === undefined ? {} : { token: request.token }),
+      minWorkers: request.minWorkers,
+      isResume: request.isResume,
+      packageVersion: packageVersion(),
+      clock: systemClock,
+      log,
+      onStatus: (status) => line.show(statusInWords(status)),
+      onListening(url) {
+        if (request.numLocalWorkers > 0) workers = startWorkers(request, url, log);
+        else line.print(joinHint(url, request.token));
+      },
+      stopSignal,
+    });
+    line.end();
+    process.stdout.write(`${summaryInWords(summary, relative(process.cwd(), request.run))}\n`);
+    return { summary, exitCode: exitCodeOf(summary) };
+  } finally {
+    await (await workers)?.stop(WORKER_GRACE_MS);
+  }
+}
+
+function startWorkers(request: RunRequest, url: string, log: Log): Promise<LocalWorkers> {
+  const logFolder = join(request.run, "logs");
+  log.info(
+    `${request.numLocalWorkers} worker${request.numLocalWorkers === 1 ? "" : "s"} on this machine; ` +
+      `their logs: ${relative(process.cwd(), logFolder)}`,
+  );
+  return launchLocalWorkers({
+    url,
+    ...(request.token === undefined ? {} : { token: request.token }),
+    numWorkers: request.numLocalWorkers,
+    command: [process.execPath, fileURLToPath(new URL("./main.js", import.meta.url))],
+    workerArguments: request.workerArguments ?? [],
+    logFolder,
+    log,
+    onEarlyExit: (exit) => log.warn(exit.message),
+  });
+}
+
+function joinHint(url: string, token: string | undefined): string {
+  return `Join with:  smallinit worker '${url}${token === undefined ? "" : `#${token}`}'`;
+}
+
+function exitCodeOf(summary: RunSummary): number {
+  if (summary.error !== undefined) {
+    process.stderr.write(`${summary.error.code}: ${summary.error.message}\n`);
+  }
+  return { completed: 0, interrupted: EXIT_INTERRUPTED, failed: 1 }[summary.status];
+}

@@ -1,0 +1,78 @@
+import { randomBytes } from "node:crypto";
+import { type Command, InvalidArgumentError } from "commander";
+import { MAX_WORKERS } from "../protocol/limits.ts";
+import { conductRun } from "./conduct-run.ts";
+import { wholeNumber } from "./option-values.ts";
+import { addRunOptions, configurationOf, type RunOptions } from "./run-options.ts";
+
+interface CoordinatorCommandOptions extends RunOptions {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly minWorkers: number;
+}
+
+/** Where a coordinator listens unless told otherwise: this machine alone. */
+const DEFAULT_LISTEN = { host: "127.0.0.1", port: 7117 };
+
+/** `smallinit coordinator`: conducts a run whose workers come from elsewhere. */
+export function addCoordinatorCommand(program: Command): void {
+  addRunOptions(
+    program
+      .command("coordinator")
+      .description("conduct a run whose workers are started elsewhere with `smallinit worker URL`"),
+  )
+    .option(
+      "--listen <host:port>",
+      "address to listen on (default: 127.0.0.1:7117)",
+      readAddress,
+      DEFAULT_LISTEN,
+    )
+    .option(
+      "--min-workers <n>",
+      "workers without which the first step waits (default: 1)",
+      wholeNumber(1, MAX_WORKERS),
+      1,
+    )
+    .addHelpText(
+      "after",
+      "\nExample:\n  smallinit coordinator --data data/book --run runs/book --listen 0.0.0.0:7117 --min-workers 4\n" +
+        "\nBeyond loopback workers must show a token: the value of SMALLINIT_TOKEN, else a random one. It is part\n" +
+        "of the join command that is printed.\n",
+    )
+    .action(async (options: CoordinatorCommandOptions) => {
+      const configuration = await configurationOf(options);
+      const token = tokenFor(options.listen.host);
+      const { exitCode } = await conductRun({
+        data: options.data,
+        run: options.run,
+        configuration,
+        isResume: false,
+        listen: options.listen,
+        ...(token === undefined ? {} : { token }),
+        minWorkers: options.minWorkers,
+        numLocalWorkers: 0,
+      });
+      process.exitCode = exitCode;
+    });
+}
+
+/** The token that workers must show: that of the environment, else a random one beyond loopback. */
+export function tokenFor(host: string): string | undefined {
+  const given = process.env.SMALLINIT_TOKEN;
+  if (given !== undefined && given !== "") return given;
+  return isLoopback(host) ? undefined : randomBytes(24).toString("base64url");
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\./.test(host);
+}
+
+/** Reads HOST:PORT, with an IPv6 host in brackets. @throws {InvalidArgumentError} when it is none. */
+export function readAddress(text: string): { host: string; port: number } {
+  const match = /^(?:\[(?<ipv6>[0-9a-fA-F:.]+)\]|(?<host>[^:\s/]+)):(?<port>\d{1,5})$/.exec(text);
+  const host = match?.groups?.ipv6 ?? match?.groups?.host;
+  const port = Number(match?.groups?.port);
+  if (host === undefined || !(port <= 65_535)) {
+    throw new InvalidArgumentError("It must be HOST:PORT, for example 0.0.0.0:7117 or [::]:7117.");
+  }
+  return { host, port };
+}

@@ -1,0 +1,57 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { defaultNumWorkers } from "../launcher/devices.ts";
+import { MAX_WORKERS } from "../protocol/limits.ts";
+import { conductRun } from "./conduct-run.ts";
+import { wholeNumber } from "./option-values.ts";
+import { addRunOptions, configurationOf, type RunOptions } from "./run-options.ts";
+
+interface LaunchOptions extends RunOptions {
+  readonly workers: number | "auto";
+}
+
+/** `smallinit launch`: a coordinator and all workers on this machine. */
+export function addLaunchCommand(program: Command): void {
+  addRunOptions(
+    program
+      .command("launch")
+      .description(
+        "train on this machine: a coordinator and its workers, one per GPU or slice of the CPU",
+      ),
+  )
+    .option(
+      "--workers <n>",
+      "workers to start, or auto: one per GPU, else one per core",
+      numWorkers,
+      "auto",
+    )
+    .addHelpText(
+      "after",
+      "\nExample:\n  smallinit launch --data data/book --run runs/book --workers 2 --preset char --set steps=500\n" +
+        "\nCtrl-C writes a checkpoint and ends; `smallinit resume RUN` goes on from there.\n",
+    )
+    .action(async (options: LaunchOptions) => {
+      const configuration = await configurationOf(options);
+      const numLocalWorkers =
+        options.workers === "auto" ? await defaultNumWorkers() : options.workers;
+      const { exitCode } = await conductRun({
+        data: options.data,
+        run: options.run,
+        configuration,
+        isResume: false,
+        listen: { host: "127.0.0.1", port: 0 },
+        minWorkers: numLocalWorkers,
+        numLocalWorkers,
+      });
+      process.exitCode = exitCode;
+    });
+}
+
+/** Reads `--workers`. @throws {InvalidArgumentError} when it is neither auto nor a count. */
+export function numWorkers(text: string): number | "auto" {
+  if (text === "auto") return "auto";
+  try {
+    return wholeNumber(1, MAX_WORKERS)(text);
+  } catch {
+    throw new InvalidArgumentError(`It must be auto or a whole number from 1 to ${MAX_WORKERS}.`);
+  }
+}

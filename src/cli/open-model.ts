@@ -1,0 +1,60 @@
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { TrainerError } from "../base/errors.ts";
+import { latestCheckpoint } from "../checkpoint/list-checkpoints.ts";
+import { type LoadedCheckpoint, loadCheckpoint } from "../checkpoint/load-checkpoint.ts";
+import { createEngine } from "../engine/create-engine.ts";
+import type { Engine } from "../engine/engine.ts";
+import { parameterLayout } from "../model/parameter-layout.ts";
+
+/** A trained model, ready to compute. */
+export interface OpenModel {
+  readonly checkpoint: LoadedCheckpoint;
+  /** Whoever opens the model disposes of it. */
+  readonly engine: Engine;
+}
+
+/** How `evaluate` and `generate` compute. */
+export interface EngineChoice {
+  readonly engine: "auto" | "onnx" | "tfjs";
+  readonly device: string;
+  readonly threads?: number;
+}
+
+/**
+ * Opens a checkpoint, or the newest one of a run folder, in an engine.
+ *
+ * @throws {TrainerError} ERR_CHECKPOINT_MISSING, ERR_CHECKPOINT_DAMAGED, and those of engines.
+ */
+export async function openModel(path: string, choice: EngineChoice): Promise<OpenModel> {
+  const checkpoint = await loadCheckpoint(await checkpointAt(path), { withOptimizer: false });
+  const model = checkpoint.model;
+  const { numParams } = parameterLayout(model);
+  if (numParams !== checkpoint.parameters.length) {
+    throw new TrainerError(
+      "ERR_CHECKPOINT_DAMAGED",
+      `${path} holds ${checkpoint.parameters.length} parameters, but its configuration makes a model of ` +
+        `${numParams}. The folder mixes two runs; use another checkpoint.`,
+    );
+  }
+  const engine = await createEngine({
+    engine: choice.engine,
+    device: choice.device,
+    model,
+    numThreads: choice.threads ?? availableParallelism(),
+  });
+  engine.putParameters(checkpoint.parameters);
+  return { checkpoint, engine };
+}
+
+/** A checkpoint's folder: `path` itself, or the newest one of the run at `path`. */
+async function checkpointAt(path: string): Promise<string> {
+  if (!existsSync(join(path, "checkpoints"))) return path;
+  const latest = await latestCheckpoint(path);
+  if (latest !== undefined) return latest;
+  throw new TrainerError(
+    "ERR_CHECKPOINT_MISSING",
+    `The run ${path} has no checkpoint yet. Let it reach one, or stop it with Ctrl-C, which writes one.`,
+  );
+}

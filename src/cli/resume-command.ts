@@ -1,0 +1,90 @@
+import type { Command } from "commander";
+import { TrainerError } from "../base/errors.ts";
+import type { Configuration } from "../configuration/configuration.ts";
+import { resolveConfiguration } from "../configuration/resolve-configuration.ts";
+import { readRunConfiguration } from "../coordinator/run-folder.ts";
+import { defaultNumWorkers } from "../launcher/devices.ts";
+import { MAX_WORKERS } from "../protocol/limits.ts";
+import { conductRun } from "./conduct-run.ts";
+import { readAddress, tokenFor } from "./coordinator-command.ts";
+import { numWorkers } from "./launch-command.ts";
+import { repeated, wholeNumber } from "./option-values.ts";
+import { readAssignment } from "./settings.ts";
+
+interface ResumeOptions {
+  readonly data?: string;
+  readonly workers: number | "auto";
+  readonly listen?: { readonly host: string; readonly port: number };
+  readonly minWorkers: number;
+  readonly set?: readonly string[];
+}
+
+/** Keys that may change between the starts of one run; the others decide what was computed before. */
+const CHANGEABLE_KEYS = ["steps", "evaluateEvery", "checkpointEvery", "engine", "allReduce"];
+
+/** `smallinit resume`: goes on with a run in place. */
+export function addResumeCommand(program: Command): void {
+  program
+    .command("resume")
+    .description("continue a run in place: after Ctrl-C, after a crash, or for more steps")
+    .argument("<run>", "run folder")
+    .option("--data <dir>", "data folder, where it has moved")
+    .option("--workers <n>", "local workers to start, or auto", numWorkers, "auto")
+    .option(
+      "--listen <host:port>",
+      "wait for workers from elsewhere instead of starting local ones",
+      readAddress,
+    )
+    .option(
+      "--min-workers <n>",
+      "with --listen: workers without which it waits (default: 1)",
+      wholeNumber(1, MAX_WORKERS),
+      1,
+    )
+    .option(
+      "--set <key=value>",
+      `change a key: ${CHANGEABLE_KEYS.join(", ")}; repeatable`,
+      repeated,
+    )
+    .addHelpText(
+      "after",
+      "\nExample:\n  smallinit resume runs/book --set steps=4000\n" +
+        "\nMore steps stretch the cosine of the learning rate from here on: the result is that of no single run.\n",
+    )
+    .action(async (run: string, options: ResumeOptions) => {
+      const former = await readRunConfiguration(run);
+      const configuration = changed(former.configuration, options.set ?? []);
+      const isLocal = options.listen === undefined;
+      const numLocal = options.workers === "auto" ? await defaultNumWorkers() : options.workers;
+      const listen = options.listen ?? { host: "127.0.0.1", port: 0 };
+      const token = tokenFor(listen.host);
+      const { exitCode } = await conductRun({
+        data: options.data ?? former.dataFolder,
+        run,
+        configuration,
+        isResume: true,
+        listen,
+        ...(token === undefined ? {} : { token }),
+        minWorkers: isLocal ? numLocal : options.minWorkers,
+        numLocalWorkers: isLocal ? numLocal : 0,
+      });
+      process.exitCode = exitCode;
+    });
+}
+
+/** @throws {TrainerError} ERR_USAGE on a key that may not change; ERR_CONFIG_KEY, ERR_CONFIG_VALUE. */
+function changed(former: Configuration, assignments: readonly string[]): Configuration {
+  const settings: Record<string, unknown> = { ...former };
+  for (const assignment of assignments) {
+    const [key, value] = readAssignment(assignment);
+    if (!CHANGEABLE_KEYS.includes(key)) {
+      throw new TrainerError(
+        "ERR_USAGE",
+        `${key} cannot change within a run: what was trained so far depends on it. ` +
+          `A resumed run can change ${CHANGEABLE_KEYS.join(", ")}.`,
+      );
+    }
+    settings[key] = value;
+  }
+  return resolveConfiguration(settings);
+}

@@ -1,0 +1,32 @@
+import { availableParallelism } from "node:os";
+import { type Command, Option } from "commander";
+import { formatReport } from "../engine/format-report.ts";
+import { verifyFolders } from "../engine/verify.ts";
+import { wholeNumber } from "./option-values.ts";
+
+interface VerifyOptions {
+  readonly engine?: "onnx" | "tfjs";
+  readonly threads?: number;
+}
+
+/** `smallinit verify`: the numerics of each engine against reference folders. */
+export function addVerifyCommand(program: Command): void {
+  program
+    .command("verify")
+    .description("check logits, loss, every gradient and AdamW steps of each engine against reference folders")
+    .argument("<folder...>", "reference folders (format: test/fixtures/reference/README.md)")
+    .addOption(new Option("--engine <name>", "only this engine (default: all)").choices(["onnx", "tfjs"]))
+    .option("--threads <n>", "threads of the engine (default: all cores)", wholeNumber(1, 4096))
+    .addHelpText(
+      "after",
+      "\nExample:\n  smallinit verify test/fixtures/reference/*/\n\nExit code 1 when an error exceeds its tolerance.\n",
+    )
+    .action(async (folders: string[], options: VerifyOptions) => {
+      const report = await verifyFolders(folders, {
+        engines: options.engine === undefined ? ["onnx", "tfjs"] : [options.engine],
+        numThreads: options.threads ?? availableParallelism(),
+      });
+      process.stdout.write(`${formatReport(report)}\n`);
+      if (!report.passed) process.exitCode = 1;
+    });
+}

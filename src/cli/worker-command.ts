@@ -1,0 +1,79 @@
+import { availableParallelism, hostname } from "node:os";
+import { type Command, Option } from "commander";
+import type { Log } from "../base/log.ts";
+import type { FleetConfiguration } from "../configuration/configuration.ts";
+import { runWorker } from "../worker/run-worker.ts";
+import { wholeNumber } from "./option-values.ts";
+import { packageVersion } from "./package-version.ts";
+import { stopOnInterrupt } from "./stop-signal.ts";
+
+interface WorkerCommandOptions {
+  readonly engine?: FleetConfiguration["engine"];
+  readonly device: string;
+  readonly timeout: number;
+  readonly threads?: number;
+}
+
+/** Seconds that a worker tries to reach its coordinator, which may be started after it. */
+const DEFAULT_TIMEOUT_SECONDS = 60;
+
+/** `smallinit worker`: works for a coordinator until the run has ended. */
+export function addWorkerCommand(program: Command): void {
+  program
+    .command("worker")
+    .description("work for a coordinator: compute gradients until the run has ended")
+    .argument("<url>", "ws://HOST:PORT or wss://HOST:PORT, with #TOKEN beyond loopback")
+    .addOption(
+      new Option("--engine <name>", "what computes gradients (default: as the run says)").choices([
+        "auto",
+        "onnx",
+        "tfjs",
+      ]),
+    )
+    .addOption(new Option("--device <name>", "where it computes").choices(["cpu"]).default("cpu"))
+    .option("--threads <n>", "threads of the engine (default: all cores)", wholeNumber(1, 4096))
+    .option(
+      "--timeout <seconds>",
+      "how long to try to reach the coordinator",
+      wholeNumber(1, 86_400),
+      DEFAULT_TIMEOUT_SECONDS,
+    )
+    .addHelpText("after", "\nExample:\n  smallinit worker 'ws://10.0.0.5:7117#token'\n")
+    .action(async (url: string, options: WorkerCommandOptions) => {
+      const outcome = await runWorker({
+        url: withToken(url),
+        ...(options.engine === undefined ? {} : { engine: options.engine }),
+        device: options.device,
+        numThreads: options.threads ?? availableParallelism(),
+        timeoutMs: options.timeout * 1000,
+        name: `${hostname()}/${process.pid}`,
+        packageVersion: packageVersion(),
+        log: stderrLog,
+        stopSignal: stopSignalOfWorker(),
+      });
+      stderrLog.info(`Done: ${outcome.reason}.`);
+    });
+}
+
+const stderrLog: Log = {
+  info: (message) => process.stderr.write(`${message}\n`),
+  warn: (message) => process.stderr.write(`warning: ${message}\n`),
+};
+
+/** The URL with the environment's token, unless it bears one: arguments are visible to other users. */
+function withToken(url: string): string {
+  const token = process.env.SMALLINIT_TOKEN;
+  return url.includes("#") || token === undefined || token === "" ? url : `${url}#${token}`;
+}
+
+/**
+ * A terminal sends Ctrl-C to all its processes. A worker that `launch` started leaves the first to the
+ * coordinator, whose word ends it after the checkpoint.
+ */
+function stopSignalOfWorker(): AbortSignal {
+  const isLocal = process.env.SMALLINIT_LOCAL_WORKER === "1";
+  const interrupted = stopOnInterrupt(() => {
+    if (!isLocal) stderrLog.info("Leaving the fleet.");
+  });
+  return isLocal ? new AbortController().signal : interrupted;
+}
