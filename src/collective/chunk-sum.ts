@@ -40,6 +40,10 @@ export class ChunkSum {
     return true;
   }
 
+  finish(): void {
+    this.isFinished = true;
+  }
+
   hasReceived(node: string): boolean {
     return this.#received.has(node);
   }

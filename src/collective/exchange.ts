@@ -98,13 +98,13 @@ export class Exchange {
     assert(frame.generation === generation && frame.step === step, "a frame of another moment");
     if (this.#end !== undefined) return;
     const chunk = this.#chunkAt.get(frame.offset);
-    if (chunk === undefined) return this.#refuse(fromId, frame, "no chunk begins there");
+    if (chunk === undefined) throw this.#violation(fromId, frame, "no chunk begins there");
     if (frame.payload.byteLength !== chunk.chunk.length * 4) {
-      return this.#refuse(fromId, frame, `${chunk.name} has ${chunk.chunk.length} floats`);
+      throw this.#violation(fromId, frame, `${chunk.name} has ${chunk.chunk.length} floats`);
     }
     if (frame.kind === "partial") this.#receivePartial(fromId, frame, chunk);
     else if (frame.kind === "sum") this.#receiveSum(fromId, frame, chunk);
-    else this.#refuse(fromId, frame, "it is no part of an exchange");
+    else throw this.#violation(fromId, frame, "it is no part of an exchange");
   }
 
   /**
@@ -138,18 +138,20 @@ export class Exchange {
   }
 
   #receivePartial(fromId: number, frame: TensorFrame, chunk: ChunkSum): void {
-    if (chunk.ownerId !== this.#options.selfId) this.#refuse(fromId, frame, "its owner is another");
+    if (chunk.ownerId !== this.#options.selfId)
+      throw this.#violation(fromId, frame, "its owner is another");
     const name = nameOf(frame);
-    if (!this.#nodesOf(fromId).has(name)) this.#refuse(fromId, frame, "that node is not its own");
-    if (!chunk.receive(name, frame.payload)) this.#refuse(fromId, frame, "it came before");
+    if (!this.#nodesOf(fromId).has(name))
+      throw this.#violation(fromId, frame, "that node is not its own");
+    if (!chunk.receive(name, frame.payload)) throw this.#violation(fromId, frame, "it came before");
     this.#finishIfWhole(chunk);
   }
 
   #receiveSum(fromId: number, frame: TensorFrame, chunk: ChunkSum): void {
-    if (chunk.ownerId !== fromId) this.#refuse(fromId, frame, "its owner is another");
-    if (chunk.isFinished) this.#refuse(fromId, frame, "it came before");
+    if (chunk.ownerId !== fromId) throw this.#violation(fromId, frame, "its owner is another");
+    if (chunk.isFinished) throw this.#violation(fromId, frame, "it came before");
     if (this.#ownPartials.size < this.#nodesOf(this.#options.selfId).size) {
-      this.#refuse(fromId, frame, "it cannot have had this worker's partials yet");
+      throw this.#violation(fromId, frame, "it cannot have had this worker's partials yet");
     }
     floatsToBytes(this.#sumOf(chunk)).set(frame.payload);
     this.#finish(chunk);
@@ -167,7 +169,7 @@ export class Exchange {
   }
 
   #finish(chunk: ChunkSum): void {
-    chunk.isFinished = true;
+    chunk.finish();
     this.#numFinished++;
     if (this.#numFinished < this.#chunks.length) return;
     void this.#allLeft().then(() => {
@@ -226,10 +228,10 @@ export class Exchange {
     return this.#options.links.get(id)?.label ?? `participant ${id}`;
   }
 
-  #refuse(fromId: number, frame: TensorFrame, why: string): never {
+  #violation(fromId: number, frame: TensorFrame, why: string): TrainerError {
     const { kind, offset, step, payload } = frame;
     const node = kind === "partial" ? ` of leaves ${nameOf(frame)}` : "";
-    throw new TrainerError(
+    return new TrainerError(
       "ERR_PEER_FRAME",
       `${this.#labelOf(fromId)} sent a ${kind}${node} at float ${offset} (${payload.byteLength} ` +
         `bytes) in step ${step}, but ${why}. Its link is closed; check that all run one version.`,

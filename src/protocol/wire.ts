@@ -1,0 +1,13 @@
+import type { TensorKind } from "./tensor-frame.ts";
+
+/** The first bytes of a control message; MessagePack follows. */
+export const MESSAGE_MAGIC = "SIC1";
+
+/** The first bytes of a tensor frame's header. */
+export const TENSOR_MAGIC = "SIT1";
+
+/** A tensor frame's header, a multiple of 16 so that the payload of an aligned frame is aligned. */
+export const TENSOR_HEADER_BYTES = 32;
+
+/** Tensor kinds by their number in the header. */
+export const KINDS: readonly (TensorKind | undefined)[] = [undefined, "partial", "sum", "state"];
