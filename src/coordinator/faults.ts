@@ -1,0 +1,135 @@
+import { assertNever } from "../base/assert.ts";
+import type { PeerLost } from "../protocol/messages.ts";
+import { formFleet, loseWorkers } from "./membership.ts";
+import { endRun } from "./proceed.ts";
+import type { Accusation, RunState } from "./run-state.ts";
+import { onSaveFailed } from "./snapshot.ts";
+import { nameOf, record, say, type Turn, update } from "./turn.ts";
+import { medianStepMs, type Wait, waitInWords, waitsOf } from "./waits.ts";
+
+/** A member lost its link to another: noted, in case the coordinator does not see the loss itself. */
+export function onPeerLost(turn: Turn, accuserId: number, message: PeerLost): void {
+  const { generation, members, accusations } = turn.state;
+  const accusedId = message.peerId;
+  const isCurrent = message.generation === generation && members.includes(accuserId);
+  if (!isCurrent || !members.includes(accusedId)) {
+    update(turn, { numStale: turn.state.numStale + 1 });
+    return;
+  }
+  const { reason } = message;
+  const accusation: Accusation = { accuserId, accusedId, reason, sinceMs: turn.nowMs };
+  update(turn, { accusations: [...accusations, accusation] });
+  record(turn, { type: "peer-lost", accuserId, accusedId, reason });
+}
+
+/** Looks at every deadline; who is late is taken out, and the run goes on without. */
+export function onTick(turn: Turn): void {
+  settleAccusations(turn);
+  // One after another: what one changes, the next must see.
+  for (;;) {
+    const late = waitsOf(turn.state).find((wait) => turn.nowMs - wait.sinceMs >= wait.limitMs);
+    if (late === undefined || turn.state.phase.type === "ended") return;
+    const before = turn.state;
+    onLate(turn, late);
+    if (turn.state === before) return;
+  }
+}
+
+/**
+ * A link between two members is gone, and both still talk to the coordinator. The first time since the
+ * last commit all link up again; then the one blamed by most (of equals, the one that came last) goes.
+ */
+function settleAccusations(turn: Turn): void {
+  const { accusations, plan, relinks, members, phase } = turn.state;
+  const oldest = accusations[0];
+  if (oldest === undefined || phase.type === "ended") return;
+  if (turn.nowMs - oldest.sinceMs < plan.limits.accusationMs) return;
+  if (relinks === 0) {
+    relink(turn, `${nameOf(turn.state, oldest.accuserId)}: ${oldest.reason}`);
+    return;
+  }
+  const blamedId = mostBlamed(accusations);
+  const numAccusers = new Set(
+    accusations.filter(({ accusedId }) => accusedId === blamedId).map((one) => one.accuserId),
+  ).size;
+  const reason = `cannot be reached by ${numAccusers} of ${members.length} members: ${oldest.reason}`;
+  loseWorkers(turn, [blamedId], reason, "ERR_PEER_LOST");
+}
+
+function mostBlamed(accusations: readonly Accusation[]): number {
+  const accusers = new Map<number, Set<number>>();
+  for (const { accusedId, accuserId } of accusations) {
+    accusers.set(accusedId, (accusers.get(accusedId) ?? new Set()).add(accuserId));
+  }
+  const ranked = [...accusers].sort(([a, byA], [b, byB]) => byB.size - byA.size || b - a);
+  return ranked[0]?.[0] ?? -1;
+}
+
+/** The same members, linked afresh: the step is begun again. */
+function relink(turn: Turn, why: string): void {
+  say(turn, `Step ${turn.state.step}: the members link up again (${why}).`, "warn");
+  formFleet(turn, turn.state.members);
+  update(turn, { relinks: turn.state.relinks + 1 });
+}
+
+function onLate(turn: Turn, wait: Wait): void {
+  const { state, nowMs } = turn;
+  const words = waitInWords(state, wait, nowMs);
+  switch (wait.kind) {
+    case "gather":
+      endRun(turn, {
+        status: "failed",
+        error: { code: "ERR_TOO_FEW_WORKERS", message: tooFew(state, words) },
+      });
+      return;
+    case "save":
+      onSaveFailed(
+        turn,
+        state.saving?.step ?? 0,
+        "ERR_DEADLINE",
+        `${words}; the disk does not answer`,
+      );
+      return;
+    case "link":
+    case "exchange":
+      if (state.relinks === 0) relink(turn, words);
+      else loseWorkers(turn, guiltyOf(state, wait), late(wait, nowMs), "ERR_DEADLINE");
+      return;
+    case "compute":
+      // When nobody has finished, the step itself is long: there is nobody to be compared with.
+      if (wait.workerIds.length === state.members.length && medianStepMs(state) === undefined) {
+        const message = `${words}; no member has finished within the limit. Use a smaller microBatchSize.`;
+        endRun(turn, { status: "failed", error: { code: "ERR_DEADLINE", message } });
+        return;
+      }
+      loseWorkers(turn, wait.workerIds, late(wait, nowMs), "ERR_DEADLINE");
+      return;
+    case "prepare":
+    case "evaluate":
+    case "snapshot":
+    case "digest":
+      loseWorkers(turn, wait.workerIds, late(wait, nowMs), "ERR_DEADLINE");
+      return;
+    default:
+      assertNever(wait.kind);
+  }
+}
+
+/** Whom others blame; else everybody who is late. */
+function guiltyOf({ accusations }: RunState, { workerIds }: Wait): readonly number[] {
+  return accusations.length > 0 ? [mostBlamed(accusations)] : workerIds;
+}
+
+function late({ sinceMs, what }: Wait, nowMs: number): string {
+  return `took more than ${((nowMs - sinceMs) / 1000).toFixed(1)} s ${what}`;
+}
+
+function tooFew({ saved, hasBegun }: RunState, words: string): string {
+  const remains =
+    saved.step > 0
+      ? `The checkpoint of step ${saved.step} remains; `
+      : "There is no checkpoint yet; ";
+  return hasBegun
+    ? `All workers were lost, and none came back (${words}). ${remains}continue with resume.`
+    : `Too few workers came (${words}). ${remains}start more workers, or lower --min-workers.`;
+}

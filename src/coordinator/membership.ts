@@ -1,0 +1,251 @@
+import { assertNever } from "../base/assert.ts";
+import { MAX_WORKERS } from "../protocol/limits.ts";
+import {
+  type Form,
+  type Hello,
+  type Linked,
+  PROTOCOL_VERSION,
+  type Prepared,
+  type TensorShape,
+} from "../protocol/messages.ts";
+import { returnBatches } from "./evaluation.ts";
+import { recordCommits } from "./record-commits.ts";
+import type { Standing } from "./run-state.ts";
+import { dropFromDigests, dropFromSnapshot } from "./snapshot.ts";
+import {
+  emit,
+  nameOf,
+  record,
+  say,
+  setStanding,
+  type Turn,
+  update,
+  withEntry,
+  withoutEntry,
+} from "./turn.ts";
+
+/** Someone wants to work: takes it in, or says why not. */
+export function onHello(turn: Turn, workerId: number, hello: Hello, host: string): void {
+  const refusal = refusalOf(turn, hello);
+  if (refusal !== undefined) {
+    const reject = { type: "reject", ...refusal } as const;
+    emit(turn, { type: "drop", workerId, reject });
+    say(turn, `Refused ${hello.name}: ${refusal.message}`, "warn");
+    return;
+  }
+  const { state, nowMs } = turn;
+  // During a run a joiner makes its engine from the seed first, which pauses nobody; the state of the
+  // step at which it joins follows when it is prepared.
+  const step = state.members.length === 0 ? state.step : 0;
+  const standing: Standing = { type: "preparing", sinceMs: nowMs, step };
+  const address = hello.peerPort === 0 ? undefined : { host, port: hello.peerPort };
+  const entry = { name: hello.name, address, standing };
+  update(turn, { workers: withEntry(state.workers, workerId, entry) });
+  emit(turn, { type: "welcome", workerId, step, restore: step > 0 });
+  if (step > 0) emit(turn, { type: "send-state", workerId, step });
+  record(turn, { type: "joined", workerId, name: hello.name });
+  say(turn, `${nameOf(turn.state, workerId)} has joined and prepares its engine.`);
+}
+
+function refusalOf({ state }: Turn, hello: Hello) {
+  if (hello.protocolVersion !== PROTOCOL_VERSION) {
+    return {
+      code: "ERR_PROTOCOL_VERSION",
+      message:
+        `The worker speaks protocol ${hello.protocolVersion} (smallinit ${hello.packageVersion}), ` +
+        `the coordinator protocol ${PROTOCOL_VERSION}. Install the same version on both hosts.`,
+    };
+  }
+  if (state.phase.type === "ended" || state.ending !== undefined) {
+    return { code: "ERR_RUN_ENDED", message: "The run is ending; no more workers are taken." };
+  }
+  if (state.workers.size >= MAX_WORKERS) {
+    return {
+      code: "ERR_FLEET_FULL",
+      message: `The fleet has ${state.workers.size} workers; the limit is ${MAX_WORKERS}.`,
+    };
+  }
+  if (state.plan.allReduce === "mesh" && hello.peerPort === 0) {
+    return {
+      code: "ERR_PEER_PORT",
+      message:
+        "The worker does not listen for its peers. Let it listen, or set allReduce=star, which " +
+        "sends gradients through the coordinator.",
+    };
+  }
+  return undefined;
+}
+
+/** A worker has an engine and parameters: the same layout and bits as everybody's, or it is out. */
+export function onPrepared(turn: Turn, workerId: number, prepared: Prepared): void {
+  const standing = turn.state.workers.get(workerId)?.standing;
+  if (standing === undefined || standing.type === "member" || standing.type === "prepared") {
+    update(turn, { numStale: turn.state.numStale + 1 });
+    return;
+  }
+  // State frames of an older step may still have been on their way when a newer one was begun.
+  if (prepared.step !== standing.step) return;
+  const complaint = complaintAbout(turn, prepared);
+  if (complaint !== undefined) {
+    loseWorkers(turn, [workerId], complaint, "ERR_REPLICA_DIVERGED");
+    return;
+  }
+  const { layout, initialDigest } = turn.state;
+  update(turn, {
+    layout: layout ?? prepared.layout,
+    initialDigest: prepared.step === 0 ? prepared.digest : initialDigest,
+  });
+  setStanding(turn, workerId, { type: "prepared", step: prepared.step });
+  const { engine, device, runtime, numThreads } = prepared;
+  record(turn, {
+    type: "prepared",
+    ...{ workerId, step: prepared.step, digest: prepared.digest },
+    ...{ engine, device, runtime, numThreads },
+  });
+}
+
+function complaintAbout({ state }: Turn, { layout, step, digest }: Prepared): string | undefined {
+  if (state.layout !== undefined && !isSameLayout(layout, state.layout)) {
+    return "has parameters of another layout; install the same version of smallinit on all hosts";
+  }
+  const expected =
+    step === 0
+      ? state.initialDigest
+      : state.agreed?.step === step
+        ? state.agreed.digest
+        : undefined;
+  if (expected === undefined || digest === expected) return undefined;
+  return (
+    `has parameters ${digest} after step ${step}, the others have ${expected}; compare engines ` +
+    "and versions on both hosts"
+  );
+}
+
+function isSameLayout(a: readonly TensorShape[], b: readonly TensorShape[]): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/**
+ * Makes `memberIds` the fleet of a new generation. Ends any step under way: it is assigned again, and
+ * since nobody updates before a commit, its result is the same bits.
+ */
+export function formFleet(turn: Turn, memberIds: readonly number[]): void {
+  recordCommits(turn);
+  const members = [...memberIds].sort((a, b) => a - b);
+  for (const workerId of members) setStanding(turn, workerId, { type: "member" });
+  const { state, nowMs } = turn;
+  const generation = state.generation + 1;
+  update(turn, {
+    ...{ generation, members, hasBegun: true, assignedThrough: state.step },
+    ...{ computed: new Set(), ready: new Map(), accusations: [] },
+    phase: { type: "linking", sinceMs: nowMs, pending: new Set(members) },
+  });
+  const places = members.map((workerId) => {
+    const address = state.workers.get(workerId)?.address;
+    const isReachable = state.plan.allReduce === "mesh" && address !== undefined;
+    return isReachable ? { workerId, address } : { workerId };
+  });
+  const message: Form = { type: "form", generation, step: state.step, members: places };
+  for (const workerId of members) emit(turn, { type: "send", workerId, message });
+  record(turn, { type: "generation", generation, step: state.step, members });
+  if (generation > 1) {
+    say(
+      turn,
+      `Generation ${generation}: ${members.length} worker(s) go on with step ${state.step}.`,
+    );
+  }
+}
+
+/** A member is linked to all others. Gives whether all are. */
+export function onLinked(turn: Turn, workerId: number, { generation }: Linked): boolean {
+  const { phase } = turn.state;
+  if (phase.type !== "linking" || generation !== turn.state.generation) return false;
+  const pending = new Set(phase.pending);
+  pending.delete(workerId);
+  update(turn, { phase: { ...phase, pending } });
+  return pending.size === 0;
+}
+
+/**
+ * Takes workers out, with a word to each when `code` is given. The survivors form a new fleet when a
+ * member was among them.
+ */
+export function loseWorkers(
+  turn: Turn,
+  workerIds: readonly number[],
+  reason: string,
+  code?: string,
+): void {
+  const lost = workerIds.filter((workerId) => turn.state.workers.has(workerId));
+  for (const workerId of lost) loseWorker(turn, workerId, reason, code);
+  const { members } = turn.state;
+  if (!lost.some((workerId) => members.includes(workerId))) return;
+  const survivors = members.filter((workerId) => !lost.includes(workerId));
+  if (survivors.length > 0) formFleet(turn, survivors);
+  else loseFleet(turn);
+}
+
+function loseWorker(turn: Turn, workerId: number, reason: string, code?: string): void {
+  const name = nameOf(turn.state, workerId);
+  const { step } = turn.state;
+  record(turn, { type: "lost", workerId, step, reason, ...(code === undefined ? {} : { code }) });
+  say(turn, `Step ${step}: lost ${name}: ${reason}.`, "warn");
+  if (code !== undefined) {
+    const message = `Step ${step}: ${name} ${reason}.`;
+    emit(turn, { type: "drop", workerId, reject: { type: "reject", code, message } });
+  }
+  update(turn, { workers: withoutEntry(turn.state.workers, workerId) });
+  returnBatches(turn, workerId);
+  dropFromSnapshot(turn, workerId);
+  dropFromDigests(turn, workerId);
+}
+
+/**
+ * Nobody holds the state any more: the run goes back to its newest checkpoint, or to the seed, and
+ * waits for new workers.
+ */
+function loseFleet(turn: Turn): void {
+  recordCommits(turn);
+  const { state, nowMs } = turn;
+  const { step, digest } = state.saved;
+  update(turn, {
+    ...{ members: [], step, assignedThrough: step, evaluation: undefined },
+    ...{ computed: new Set(), ready: new Map(), digests: undefined, accusations: [] },
+    agreed: digest === undefined ? undefined : { step, digest },
+    evaluatedStep: Math.min(state.evaluatedStep, step),
+    phase: { type: "gathering", sinceMs: nowMs },
+  });
+  if (step === state.step) return;
+  emit(turn, { type: "rewind", step });
+  record(turn, { type: "rewind", step, from: state.step });
+  say(
+    turn,
+    `The last worker is lost; the run goes back from step ${state.step} to ${step}.`,
+    "warn",
+  );
+}
+
+/** Sends the current step's state to those who are prepared for another. Gives how many there are. */
+export function restoreStragglers(turn: Turn): number {
+  const { step } = turn.state;
+  let numRestoring = 0;
+  for (const [workerId, { standing }] of turn.state.workers) {
+    switch (standing.type) {
+      case "prepared":
+        if (standing.step === step) break;
+        numRestoring += 1;
+        setStanding(turn, workerId, { type: "restoring", sinceMs: turn.nowMs, step });
+        emit(turn, { type: "send-state", workerId, step });
+        break;
+      case "restoring":
+        numRestoring += 1;
+        break;
+      case "preparing":
+      case "member":
+        break;
+      default:
+        assertNever(standing);
+    }
+  }
+  return numRestoring;
+}

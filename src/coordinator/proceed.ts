@@ -1,0 +1,159 @@
+import { evaluate, isEvaluationDue } from "./evaluation.ts";
+import { formFleet, loseWorkers, restoreStragglers } from "./membership.ts";
+import { recordCommits } from "./record-commits.ts";
+import type { RunOutcome } from "./run-effects.ts";
+import type { RunState } from "./run-state.ts";
+import {
+  isCheckpointDue,
+  isSnapshotFree,
+  isTrusted,
+  requestSnapshot,
+  saveSnapshot,
+} from "./snapshot.ts";
+import { assignAhead } from "./step.ts";
+import { emit, nameOf, record, say, type Turn, update } from "./turn.ts";
+
+/** Does whatever the state now allows: the one place that decides what comes next. */
+export function proceed(turn: Turn): void {
+  if (turn.state.phase.type === "ended") return;
+  if (turn.state.dispute !== undefined) settleDispute(turn);
+  saveSnapshot(turn);
+  if (turn.state.ending !== undefined) {
+    proceedToEnd(turn, turn.state.ending);
+    return;
+  }
+  if (turn.state.members.length === 0) {
+    gather(turn);
+    return;
+  }
+  const { phase, assignedThrough, step } = turn.state;
+  if (phase.type === "linking" && phase.pending.size > 0) return;
+  if (phase.type === "training" && assignedThrough > step) assignAhead(turn);
+  else if (phase.type !== "evaluating" || turn.state.evaluation === undefined) atBoundary(turn);
+}
+
+/** Takes out those who differ from the majority; without one, the run ends with what is on disk. */
+function settleDispute(turn: Turn): void {
+  const { dispute } = turn.state;
+  if (dispute === undefined) return;
+  update(turn, { dispute: undefined });
+  const { step, oddIds, majority, what } = dispute;
+  if (majority !== undefined) {
+    const reason = `has other ${what} at step ${step} than the majority`;
+    loseWorkers(turn, oddIds, reason, "ERR_REPLICA_DIVERGED");
+    return;
+  }
+  const names = oddIds.map((workerId) => nameOf(turn.state, workerId)).join(", ");
+  const message =
+    `At step ${step}, ${names} have different ${what}, and no majority says who is right. Compare ` +
+    "engines and versions on their hosts, then continue from the last checkpoint with resume.";
+  const error = { code: "ERR_REPLICA_DIVERGED", message };
+  endRun(turn, { status: "failed", error });
+}
+
+/** Waits for enough workers prepared for this step, and makes them the fleet. */
+function gather(turn: Turn): void {
+  if (turn.state.phase.type !== "gathering") {
+    update(turn, { phase: { type: "gathering", sinceMs: turn.nowMs } });
+  }
+  restoreStragglers(turn);
+  const { plan, hasBegun } = turn.state;
+  const eligible = eligibleIds(turn.state);
+  if (eligible.length >= (hasBegun ? 1 : plan.minWorkers)) formFleet(turn, eligible);
+}
+
+function eligibleIds({ workers, step }: RunState): readonly number[] {
+  return [...workers]
+    .filter(([, { standing }]) => standing.type === "prepared" && standing.step === step)
+    .map(([workerId]) => workerId);
+}
+
+/** The fleet is linked, and nobody computes: evaluation, snapshot and joiners come before the step. */
+function atBoundary(turn: Turn): void {
+  const { state } = turn;
+  if (isEvaluationDue(state)) evaluate(turn);
+  else if (hasJoiners(state)) admitJoiners(turn);
+  else if (state.step === state.plan.steps) finish(turn);
+  else if (isCheckpointDue(state) && !isSnapshotFree(state)) waitForSaving(turn);
+  else {
+    if (isCheckpointDue(state)) requestSnapshot(turn);
+    update(turn, { stepSinceMs: turn.nowMs });
+    assignAhead(turn);
+  }
+}
+
+function hasJoiners({ workers, step, plan }: RunState): boolean {
+  const isJoining = ({ type }: { readonly type: string }) =>
+    type === "prepared" || type === "restoring";
+  return step < plan.steps && [...workers.values()].some(({ standing }) => isJoining(standing));
+}
+
+/** Gives joiners the state of this step, by way of a snapshot; then all form a new fleet. */
+function admitJoiners(turn: Turn): void {
+  const { step, snapshot, members } = turn.state;
+  const isHere = snapshot?.step === step && snapshot.digest !== undefined;
+  // At step 0 the seed has given everybody the same state.
+  const hasState = step === 0 || (isHere && isTrusted(turn.state, step));
+  if (!hasState) {
+    if (snapshot?.step !== step && isSnapshotFree(turn.state)) requestSnapshot(turn);
+    waitForSaving(turn);
+    return;
+  }
+  const eligible = eligibleIds(turn.state);
+  if (restoreStragglers(turn) === 0) {
+    formFleet(turn, [...members, ...eligible]);
+  } else if (turn.state.phase.type !== "admitting") {
+    update(turn, { phase: { type: "admitting", sinceMs: turn.nowMs } });
+  }
+}
+
+function waitForSaving(turn: Turn): void {
+  if (turn.state.phase.type === "saving") return;
+  update(turn, { phase: { type: "saving", sinceMs: turn.nowMs } });
+}
+
+/** All steps are done: the last checkpoint is written, then everybody is free. */
+function finish(turn: Turn): void {
+  const { step, saved, failedSave } = turn.state;
+  if (failedSave?.step === step) {
+    const { code, message } = failedSave;
+    endRun(turn, { status: "failed", error: { code, message } });
+  } else if (saved.step === step && isTrusted(turn.state, step)) {
+    endRun(turn, { status: "completed" });
+  } else {
+    if (isCheckpointDue(turn.state) && isSnapshotFree(turn.state)) requestSnapshot(turn);
+    waitForSaving(turn);
+  }
+}
+
+/** The run is to end early: the state of this step becomes a checkpoint first, if anybody has it. */
+function proceedToEnd(turn: Turn, outcome: RunOutcome): void {
+  const { step, saved, failedSave, members, saving } = turn.state;
+  if (failedSave?.step === step) {
+    const { code, message } = failedSave;
+    endRun(turn, { status: "failed", error: outcome.error ?? { code, message } });
+    return;
+  }
+  const isKept = saved.step === step || step === 0;
+  if (saving === undefined && (isKept || members.length === 0)) {
+    endRun(turn, outcome);
+    return;
+  }
+  if (isCheckpointDue(turn.state) && isSnapshotFree(turn.state)) requestSnapshot(turn);
+  waitForSaving(turn);
+}
+
+/** Says goodbye to everybody; nothing happens after. */
+export function endRun(turn: Turn, outcome: RunOutcome): void {
+  recordCommits(turn);
+  const reason = outcome.error?.message ?? `the run is ${outcome.status}`;
+  for (const workerId of turn.state.workers.keys()) {
+    emit(turn, { type: "send", workerId, message: { type: "finish", reason } });
+  }
+  update(turn, { phase: { type: "ended", outcome } });
+  const { step, agreed } = turn.state;
+  const digest = agreed?.step === step ? agreed.digest : null;
+  record(turn, { type: "end", step, parameterDigest: digest, ...outcome });
+  if (outcome.status === "interrupted") say(turn, `Interrupted after step ${step}.`);
+  emit(turn, { type: "end", outcome });
+}

@@ -1,0 +1,91 @@
+import type {
+  Commit,
+  Finish,
+  Form,
+  LeafRange,
+  Moment,
+  Reject,
+  SendSnapshot,
+} from "../protocol/messages.ts";
+
+/** Something that the shell does on the machine's word, in the order given. */
+export type RunEffect =
+  | {
+      readonly type: "send";
+      readonly workerId: number;
+      readonly message: Form | Commit | Finish | SendSnapshot;
+    }
+  /** Answers a `hello`. */
+  | {
+      readonly type: "welcome";
+      readonly workerId: number;
+      readonly step: number;
+      readonly restore: boolean;
+    }
+  /** Sends the state after `step` updates, from the last snapshot or the checkpoint, as frames. */
+  | { readonly type: "send-state"; readonly workerId: number; readonly step: number }
+  /** Says why and closes the link. */
+  | { readonly type: "drop"; readonly workerId: number; readonly reject: Reject }
+  /** Sends each member the tokens of its leaves; `ranges` in the order of `members`. */
+  | ({
+      readonly type: "assign";
+      readonly members: readonly number[];
+      readonly ranges: readonly LeafRange[];
+    } & Moment)
+  /** Sends one validation batch. */
+  | {
+      readonly type: "evaluate";
+      readonly workerId: number;
+      readonly evaluationId: number;
+      readonly batchIndex: number;
+    }
+  /** From now on, collects the `state` frames of `workerId`. */
+  | { readonly type: "collect-snapshot"; readonly workerId: number; readonly step: number }
+  /** Writes the collected snapshot as checkpoint `step`, in the background. */
+  | { readonly type: "save"; readonly step: number; readonly facts: CheckpointFacts }
+  /** Forgets metrics after `step`: the whole fleet was lost, and the checkpoint of `step` is taken. */
+  | { readonly type: "rewind"; readonly step: number }
+  /** One row of metrics.jsonl. */
+  | { readonly type: "metrics"; readonly row: StepFacts | EvaluationFacts }
+  /** One line of events.jsonl. */
+  | { readonly type: "record"; readonly record: RunRecord }
+  | { readonly type: "log"; readonly level: "info" | "warn"; readonly text: string }
+  /** Nothing more will happen. */
+  | { readonly type: "end"; readonly outcome: RunOutcome };
+
+/** What a checkpoint's state.json keeps of the machine. */
+export interface CheckpointFacts {
+  readonly step: number;
+  readonly parameterDigest: string;
+  readonly trainLoss: number | undefined;
+  /** Of the newest evaluation. */
+  readonly validationLoss: number | undefined;
+  /** The step of the newest evaluation; -1: none yet. */
+  readonly evaluatedStep: number;
+}
+
+/** What one committed step gives. `step` counts updates done, this one included. */
+export interface StepFacts {
+  readonly step: number;
+  readonly loss: number;
+  readonly gradientNorm: number;
+  readonly tokens: number;
+  readonly stepMs: number;
+  readonly tokensPerSecond: number;
+  readonly workers: number;
+}
+
+/** The mean loss over the whole validation part after `step` updates. */
+export interface EvaluationFacts {
+  readonly step: number;
+  readonly validationLoss: number;
+}
+
+/** One line of events.jsonl, but for its time. */
+export type RunRecord = { readonly type: string } & Readonly<Record<string, unknown>>;
+
+/** How the run ended. */
+export interface RunOutcome {
+  readonly status: "completed" | "interrupted" | "failed";
+  readonly error?: { readonly code: string; readonly message: string };
+}

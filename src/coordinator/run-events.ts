@@ -1,0 +1,39 @@
+import type { Hello, WorkerToCoordinator } from "../protocol/messages.ts";
+
+/** Something that happened outside the machine: it decides nothing else than what these tell it. */
+export type RunEvent =
+  /** A new link said who it is. `host` is where the coordinator sees it. */
+  | {
+      readonly type: "hello";
+      readonly workerId: number;
+      readonly hello: Hello;
+      readonly host: string;
+    }
+  | {
+      readonly type: "message";
+      readonly workerId: number;
+      readonly message: Exclude<WorkerToCoordinator, Hello>;
+    }
+  /** A worker's link has closed, by whichever side. */
+  | { readonly type: "closed"; readonly workerId: number; readonly reason: string }
+  /** All frames of the snapshot asked of `workerId` are here, and its word on their digest. */
+  | {
+      readonly type: "snapshot";
+      readonly workerId: number;
+      readonly step: number;
+      readonly digest: string;
+    }
+  /** The checkpoint of `step` is whole on disk. */
+  | { readonly type: "saved"; readonly step: number }
+  | {
+      readonly type: "save-failed";
+      readonly step: number;
+      readonly code: string;
+      readonly message: string;
+    }
+  /** The user wants the run to stop. */
+  | { readonly type: "stop" }
+  /** The coordinator itself cannot go on: its data cannot be read, say. */
+  | { readonly type: "broken"; readonly code: string; readonly message: string }
+  /** Time has passed: deadlines are looked at. */
+  | { readonly type: "tick" };

@@ -1,0 +1,76 @@
+import type { Configuration } from "../configuration/configuration.ts";
+import type { PeerAddress } from "../protocol/messages.ts";
+
+/** What stays the same during a run: the decisions' constants. */
+export interface RunPlan {
+  /** Updates of the whole run. */
+  readonly steps: number;
+  /** Leaves per step, M. */
+  readonly numLeaves: number;
+  /** Positions per step whose losses are summed. */
+  readonly tokensPerStep: number;
+  readonly evaluateEvery: number;
+  readonly checkpointEvery: number;
+  /** Validation batches; 0: the run is never evaluated. */
+  readonly numEvaluationBatches: number;
+  /** Positions in all validation batches. */
+  readonly evaluationTokens: number;
+  /** Members without which the first step does not begin. */
+  readonly minWorkers: number;
+  readonly allReduce: Configuration["allReduce"];
+  readonly limits: WaitLimits;
+}
+
+/** How long each wait may take, in ms, before who is late is dropped by name. */
+export interface WaitLimits {
+  /** For the first `minWorkers`, and for anybody after the last worker was lost. */
+  readonly gatherMs: number;
+  /** From `welcome` or the first `state` frame to `prepared`: engines compile, parameters travel. */
+  readonly prepareMs: number;
+  /** From `form` to `linked`. */
+  readonly linkMs: number;
+  /** A step may take this, or 30 times the median of the last steps if that is more. */
+  readonly stepMsMin: number;
+  /** The same before there is a median: first uses compile. */
+  readonly firstStepMs: number;
+  /** One validation batch. */
+  readonly evaluationMs: number;
+  /** From `send-snapshot` to its last frame. */
+  readonly snapshotMs: number;
+  /** Writing a checkpoint. */
+  readonly saveMs: number;
+  /** How long a report of a lost peer waits for the coordinator to see the loss itself. */
+  readonly accusationMs: number;
+}
+
+/**
+ * Generous: a deadline is for what would never end. A process that dies or freezes is noticed by its
+ * link (closed at once, silent for 10 s) long before.
+ */
+export const DEFAULT_WAIT_LIMITS: WaitLimits = {
+  gatherMs: 600_000,
+  prepareMs: 600_000,
+  linkMs: 60_000,
+  stepMsMin: 120_000,
+  firstStepMs: 1_800_000,
+  evaluationMs: 600_000,
+  snapshotMs: 600_000,
+  saveMs: 600_000,
+  accusationMs: 1_500,
+};
+
+/** Steps between comparisons of all replicas' digests, besides those at checkpoints and at the end. */
+export const DIGEST_EVERY = 50;
+
+/** Steps whose tokens are on their way or there: the one computed and the next. */
+export const ASSIGNED_AHEAD = 2;
+
+/** Validation batches that one worker has at a time: one computed, one waiting. */
+export const EVALUATIONS_PER_WORKER = 2;
+
+/** Where a worker's peers find it. */
+export interface WorkerPlace {
+  /** For people, for example "host-b/4711". */
+  readonly name: string;
+  readonly address: PeerAddress | undefined;
+}

@@ -1,0 +1,214 @@
+import type { Ready, TensorShape } from "../protocol/messages.ts";
+import type { RunOutcome } from "./run-effects.ts";
+import type { RunPlan, WorkerPlace } from "./run-plan.ts";
+
+/** Everything that the coordinator's decisions depend on. A value: transitions make new ones. */
+export interface RunState {
+  readonly plan: RunPlan;
+  /** Updates committed. */
+  readonly step: number;
+  /** Membership number of the newest `form`; 0: no fleet yet. */
+  readonly generation: number;
+  /** Everybody with a link, by id, in the order of arrival. */
+  readonly workers: ReadonlyMap<number, WorkerEntry>;
+  /** Ids of the fleet's members, ascending: the order of `form`. */
+  readonly members: readonly number[];
+  readonly phase: Phase;
+  /** Whether a first fleet was formed: before, `minWorkers` are waited for; after, anybody. */
+  readonly hasBegun: boolean;
+  /** Steps below this are assigned in this generation. */
+  readonly assignedThrough: number;
+  /** Members whose leaves of the current step are done. */
+  readonly computed: ReadonlySet<number>;
+  /** Members who hold the current step's sum. */
+  readonly ready: ReadonlyMap<number, Ready>;
+  /** When the current step could begin. */
+  readonly stepSinceMs: number;
+  /** Times of the newest steps, oldest first. */
+  readonly recentStepMs: readonly number[];
+  /** Training time and tokens since this start. */
+  readonly trainedMs: number;
+  readonly trainedTokens: number;
+  readonly trainLoss: number | undefined;
+  readonly validationLoss: number | undefined;
+  /** The step of the newest finished evaluation; -1: none yet. */
+  readonly evaluatedStep: number;
+  readonly evaluation: Evaluation | undefined;
+  /** The newest evaluation's number. */
+  readonly evaluationId: number;
+  /** The newest snapshot, on its way or here. */
+  readonly snapshot: Snapshot | undefined;
+  /** The checkpoint being written. */
+  readonly saving:
+    | { readonly step: number; readonly digest: string; readonly sinceMs: number }
+    | undefined;
+  /** The newest checkpoint on disk; step 0: none. */
+  readonly saved: { readonly step: number; readonly digest: string | undefined };
+  /** A step whose checkpoint could not be written: it is not tried again. */
+  readonly failedSave:
+    | { readonly step: number; readonly code: string; readonly message: string }
+    | undefined;
+  readonly digests: DigestRound | undefined;
+  /** Members who said different things of the same: to be taken out. */
+  readonly dispute: Dispute | undefined;
+  /** The newest digest on which all agreed. */
+  readonly agreed: { readonly step: number; readonly digest: string } | undefined;
+  /** Digest of the parameters made from the seed, once the first worker has told. */
+  readonly initialDigest: string | undefined;
+  /** The parameters' order, once the first worker has told. */
+  readonly layout: readonly TensorShape[] | undefined;
+  /** Reports of lost peers in this generation that the coordinator has not seen lost itself. */
+  readonly accusations: readonly Accusation[];
+  /** Fleets formed again with the same members since the last commit. */
+  readonly relinks: number;
+  /** Set once: the run is to end after a checkpoint of the current step. */
+  readonly ending: RunOutcome | undefined;
+  /** Commits not yet written to events.jsonl. */
+  readonly unrecorded: CommitRange | undefined;
+  /** Messages and frames of another moment that were refused. */
+  readonly numStale: number;
+}
+
+/** A worker with a link. */
+export interface WorkerEntry extends WorkerPlace {
+  readonly standing: Standing;
+}
+
+/** How far a worker has come. */
+export type Standing =
+  /** Makes its engine, and waits for state when it was promised some. */
+  | { readonly type: "preparing"; readonly sinceMs: number; readonly step: number }
+  /** Has an engine and the parameters of `step`. */
+  | { readonly type: "prepared"; readonly step: number }
+  /** Receives the state of `step`. */
+  | { readonly type: "restoring"; readonly sinceMs: number; readonly step: number }
+  | { readonly type: "member" };
+
+/** What the fleet as a whole is about. */
+export type Phase =
+  | { readonly type: "gathering"; readonly sinceMs: number }
+  | { readonly type: "linking"; readonly sinceMs: number; readonly pending: ReadonlySet<number> }
+  | { readonly type: "training" }
+  | { readonly type: "evaluating" }
+  /** Nothing computes until the snapshot of this step is here, or written. */
+  | { readonly type: "saving"; readonly sinceMs: number }
+  /** Nothing computes until joiners have this step's state. */
+  | { readonly type: "admitting"; readonly sinceMs: number }
+  | { readonly type: "ended"; readonly outcome: RunOutcome };
+
+/** An evaluation under way: it survives changes of the fleet. */
+export interface Evaluation {
+  readonly evaluationId: number;
+  readonly sinceMs: number;
+  /** Batches never given out start here. */
+  readonly nextBatch: number;
+  /** Batches of lost workers. */
+  readonly returned: readonly number[];
+  readonly outstanding: ReadonlyMap<
+    number,
+    { readonly workerId: number; readonly sinceMs: number }
+  >;
+  /** Results that wait for one of a lower index. */
+  readonly early: ReadonlyMap<number, number>;
+  /** Batches below this are in `lossSum`, added in the order of their index. */
+  readonly numSummed: number;
+  /** f64. */
+  readonly lossSum: number;
+}
+
+/** Parameters and moments after `step` updates, asked of one member. */
+export interface Snapshot {
+  readonly step: number;
+  readonly donorId: number;
+  readonly sinceMs: number;
+  /** Set when all of it is here. */
+  readonly digest: string | undefined;
+  /** Whether it has become, or is becoming, a checkpoint. */
+  readonly isSaved: boolean;
+}
+
+/** The digests of all members after the same update. */
+export interface DigestRound {
+  readonly step: number;
+  readonly sinceMs: number;
+  readonly pending: ReadonlySet<number>;
+  readonly reports: ReadonlyMap<number, string>;
+}
+
+/** Who disagrees with the majority; without one nobody can be trusted. */
+export interface Dispute {
+  readonly step: number;
+  readonly oddIds: readonly number[];
+  readonly majority: string | undefined;
+  /** What was compared: "parameters", "loss and gradient norm". */
+  readonly what: string;
+}
+
+/** "`accuserId` lost its link to `accusedId`." */
+export interface Accusation {
+  readonly accuserId: number;
+  readonly accusedId: number;
+  readonly reason: string;
+  readonly sinceMs: number;
+}
+
+/** Steps [from, to) that were committed by the same fleet with the same division of leaves. */
+export interface CommitRange {
+  readonly from: number;
+  readonly to: number;
+  readonly generation: number;
+}
+
+/** Where a run starts: from the seed, or from a checkpoint. */
+export interface RunStart {
+  readonly step: number;
+  /** Of the checkpoint's parameters. */
+  readonly digest: string | undefined;
+  readonly trainLoss: number | undefined;
+  readonly validationLoss: number | undefined;
+  readonly evaluatedStep: number;
+}
+
+/** The start of a run that has no checkpoint yet. */
+export const FRESH_START: RunStart = {
+  step: 0,
+  digest: undefined,
+  trainLoss: undefined,
+  validationLoss: undefined,
+  evaluatedStep: -1,
+};
+
+/** The state before the first event. */
+export function initialRunState(plan: RunPlan, start: RunStart, nowMs: number): RunState {
+  const { step, digest, trainLoss, validationLoss, evaluatedStep } = start;
+  return {
+    ...{ plan, step, trainLoss, validationLoss, evaluatedStep },
+    generation: 0,
+    workers: new Map(),
+    members: [],
+    phase: { type: "gathering", sinceMs: nowMs },
+    hasBegun: false,
+    assignedThrough: step,
+    computed: new Set(),
+    ready: new Map(),
+    stepSinceMs: nowMs,
+    recentStepMs: [],
+    ...{ trainedMs: 0, trainedTokens: 0 },
+    evaluation: undefined,
+    evaluationId: 0,
+    snapshot: undefined,
+    saving: undefined,
+    saved: { step, digest },
+    failedSave: undefined,
+    digests: undefined,
+    dispute: undefined,
+    agreed: digest === undefined ? undefined : { step, digest },
+    initialDigest: undefined,
+    layout: undefined,
+    accusations: [],
+    relinks: 0,
+    ending: undefined,
+    unrecorded: undefined,
+    numStale: 0,
+  };
+}

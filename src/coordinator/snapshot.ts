@@ -1,0 +1,147 @@
+import { defined } from "../base/assert.ts";
+import type { DigestReport } from "../protocol/messages.ts";
+import { compareReports } from "./compare-reports.ts";
+import { recordCommits } from "./record-commits.ts";
+import { DIGEST_EVERY } from "./run-plan.ts";
+import type { DigestRound, RunState } from "./run-state.ts";
+import { emit, record, say, type Turn, update, withEntry, withoutValue } from "./turn.ts";
+
+/** Whether a checkpoint at `step` is wanted by the plan. */
+function isCheckpointStep({ plan }: RunState, step: number): boolean {
+  return step === plan.steps || (plan.checkpointEvery > 0 && step % plan.checkpointEvery === 0);
+}
+
+/** Whether all replicas are compared after `step` updates. */
+export function isDigestStep(state: RunState, step: number): boolean {
+  return step % DIGEST_EVERY === 0 || isCheckpointStep(state, step);
+}
+
+/** Whether a checkpoint of the current step, or of a multiple passed since the last, is wanted. */
+export function isCheckpointDue(state: RunState): boolean {
+  const { plan, step, saved, saving, failedSave, snapshot } = state;
+  const newest = Math.max(
+    saved.step,
+    saving?.step ?? 0,
+    failedSave?.step ?? 0,
+    snapshot?.step ?? 0,
+  );
+  if (newest >= step) return false;
+  if (step === plan.steps || state.ending !== undefined) return true;
+  const every = plan.checkpointEvery;
+  return every > 0 && Math.floor(step / every) > Math.floor(newest / every);
+}
+
+/** Whether another snapshot can be asked for: the coordinator holds one at a time. */
+export function isSnapshotFree({ snapshot, saving }: RunState): boolean {
+  return saving === undefined && (snapshot === undefined || snapshot.digest !== undefined);
+}
+
+/** Asks a member for the state of the current step. It copies its vectors and goes on. */
+export function requestSnapshot(turn: Turn): void {
+  const { step, members } = turn.state;
+  const donorId = defined(members[0], "a member to give a snapshot");
+  const snapshot = { step, donorId, sinceMs: turn.nowMs, digest: undefined, isSaved: false };
+  update(turn, { snapshot });
+  emit(turn, { type: "collect-snapshot", workerId: donorId, step });
+  emit(turn, { type: "send", workerId: donorId, message: { type: "send-snapshot", step } });
+}
+
+/** The snapshot asked for is here. */
+export function onSnapshot(turn: Turn, workerId: number, step: number, digest: string): void {
+  const { snapshot } = turn.state;
+  if (snapshot?.donorId !== workerId || snapshot.step !== step) return;
+  update(turn, { snapshot: { ...snapshot, digest }, agreed: { step, digest } });
+  saveSnapshot(turn);
+}
+
+/** Writes the snapshot as a checkpoint once all replicas have agreed on its digest. */
+export function saveSnapshot(turn: Turn): void {
+  const { snapshot, saving, saved, failedSave } = turn.state;
+  if (snapshot?.digest === undefined || snapshot.isSaved || saving !== undefined) return;
+  if (snapshot.step <= Math.max(saved.step, failedSave?.step ?? 0)) return;
+  if (!isTrusted(turn.state, snapshot.step)) return;
+  recordCommits(turn);
+  const { step, digest: parameterDigest } = snapshot;
+  const { trainLoss, validationLoss, evaluatedStep } = turn.state;
+  update(turn, {
+    snapshot: { ...snapshot, isSaved: true },
+    saving: { step, digest: parameterDigest, sinceMs: turn.nowMs },
+  });
+  const facts = { step, parameterDigest, trainLoss, validationLoss, evaluatedStep };
+  emit(turn, { type: "save", step, facts });
+}
+
+/** Whether no comparison of digests after `step` updates is still open. */
+export function isTrusted({ digests }: RunState, step: number): boolean {
+  return digests?.step !== step || digests.pending.size === 0;
+}
+
+/** A checkpoint is whole on disk. */
+export function onSaved(turn: Turn, step: number): void {
+  const { saving } = turn.state;
+  if (saving?.step !== step) return;
+  update(turn, { saving: undefined, saved: { step, digest: saving.digest } });
+  record(turn, { type: "checkpoint", step });
+  say(turn, `Step ${step}: checkpoint written.`);
+}
+
+/** A checkpoint could not be written: the run goes on, unless it was to end with it. */
+export function onSaveFailed(turn: Turn, step: number, code: string, message: string): void {
+  update(turn, { saving: undefined, failedSave: { step, code, message } });
+  record(turn, { type: "checkpoint-failed", step, code, message });
+  say(turn, `Step ${step}: the checkpoint could not be written: ${code}: ${message}`, "warn");
+}
+
+/** Begins to compare the digests of all members after the current step's update. */
+export function beginDigests(turn: Turn): void {
+  const { step, members } = turn.state;
+  const digests: DigestRound = {
+    ...{ step, sinceMs: turn.nowMs },
+    ...{ pending: new Set(members), reports: new Map() },
+  };
+  update(turn, { digests });
+}
+
+/** A member tells its digest. */
+export function onDigest(turn: Turn, workerId: number, report: DigestReport): void {
+  const { digests } = turn.state;
+  if (digests?.step !== report.step || !digests.pending.has(workerId)) return;
+  const { step } = digests;
+  const pending = withoutValue(digests.pending, workerId);
+  const reports = withEntry(digests.reports, workerId, report.digest);
+  update(turn, { digests: { ...digests, pending, reports } });
+  if (pending.size === 0) settleDigests(turn, step, reports);
+}
+
+/** Compares the reports: a dispute is left for `proceed`, which takes the odd ones out. */
+function settleDigests(turn: Turn, step: number, reports: ReadonlyMap<number, string>): void {
+  if (reports.size === 0) return;
+  const { oddIds, majority } = compareReports(reports);
+  const { snapshot } = turn.state;
+  if (oddIds.length > 0) {
+    // What a member of unknown honesty has sent must not become a checkpoint.
+    if (snapshot?.step === step && !snapshot.isSaved) update(turn, { snapshot: undefined });
+    update(turn, { dispute: { step, oddIds, majority, what: "parameters" } });
+    return;
+  }
+  update(turn, { agreed: { step, digest: defined(majority, "the digest of all") } });
+  record(turn, { type: "digest", step, digest: majority, workers: reports.size });
+  saveSnapshot(turn);
+}
+
+/** A lost donor's snapshot is forgotten: the next step asks another. */
+export function dropFromSnapshot(turn: Turn, workerId: number): void {
+  const { snapshot } = turn.state;
+  if (snapshot?.donorId === workerId && snapshot.digest === undefined) {
+    update(turn, { snapshot: undefined });
+  }
+}
+
+/** A lost member's digest is not waited for. */
+export function dropFromDigests(turn: Turn, workerId: number): void {
+  const { digests } = turn.state;
+  if (!digests?.pending.has(workerId)) return;
+  const pending = withoutValue(digests.pending, workerId);
+  update(turn, { digests: { ...digests, pending } });
+  if (pending.size === 0) settleDigests(turn, digests.step, digests.reports);
+}

@@ -1,0 +1,119 @@
+import { defined } from "../base/assert.ts";
+import { assignLeaves } from "../collective/assign-leaves.ts";
+import type { Computed, Ready } from "../protocol/messages.ts";
+import { compareReports } from "./compare-reports.ts";
+import { isEvaluationStep } from "./evaluation.ts";
+import { noteCommit } from "./record-commits.ts";
+import { ASSIGNED_AHEAD, type RunPlan } from "./run-plan.ts";
+import type { RunState } from "./run-state.ts";
+import { beginDigests, isDigestStep } from "./snapshot.ts";
+import { emit, type Turn, update, withEntry } from "./turn.ts";
+
+/** Steps whose times make the median and the shown speed. */
+const NUM_RECENT_STEPS = 20;
+
+/** Assigns the current step and the next, unless the fleet has to pause before. */
+export function assignAhead(turn: Turn): void {
+  const { plan, step, members, generation } = turn.state;
+  const end = Math.min(step + ASSIGNED_AHEAD, nextPause(turn.state));
+  const ranges = assignLeaves(plan.numLeaves, members.length);
+  for (let next = turn.state.assignedThrough; next < end; next++) {
+    emit(turn, { type: "assign", generation, step: next, members, ranges });
+  }
+  const assignedThrough = Math.max(turn.state.assignedThrough, end);
+  update(turn, { assignedThrough, phase: { type: "training" } });
+}
+
+/** The first boundary between steps at which everybody must have stopped computing. */
+function nextPause({ plan, step, workers, assignedThrough }: RunState): number {
+  const hasJoiner = [...workers.values()].some(({ standing }) => standing.type === "prepared");
+  // Who waits for joining at a boundary that is already reached is taken in before (see `proceed`).
+  if (hasJoiner && assignedThrough > step) return assignedThrough;
+  return nextEvaluation(plan, step);
+}
+
+function nextEvaluation(plan: RunPlan, step: number): number {
+  const { evaluateEvery, steps } = plan;
+  if (evaluateEvery === 0) return steps;
+  const next = (Math.floor(step / evaluateEvery) + 1) * evaluateEvery;
+  return isEvaluationStep(plan, next) ? Math.min(next, steps) : steps;
+}
+
+/** A member's leaves of the current step are done. */
+export function onComputed(turn: Turn, workerId: number, message: Computed): void {
+  const { generation, step, computed } = turn.state;
+  if (message.generation !== generation || message.step !== step) {
+    update(turn, { numStale: turn.state.numStale + 1 });
+    return;
+  }
+  update(turn, { computed: new Set(computed).add(workerId) });
+}
+
+/**
+ * A member holds the gradient sum of the current step. Once all do, the step is committed: the loss
+ * and norm must be the same everywhere and finite.
+ */
+export function onReady(turn: Turn, workerId: number, message: Ready): void {
+  const { generation, step, members, phase, ending } = turn.state;
+  const isCurrent = message.generation === generation && message.step === step;
+  if (!isCurrent || !members.includes(workerId)) {
+    update(turn, { numStale: turn.state.numStale + 1 });
+    return;
+  }
+  const ready = withEntry(turn.state.ready, workerId, message);
+  update(turn, { ready, computed: new Set(turn.state.computed).add(workerId) });
+  // A run that is to end keeps the state of this step: there is no update any more.
+  if (ready.size < members.length || phase.type !== "training" || ending !== undefined) return;
+  judgeStep(turn, ready);
+}
+
+function judgeStep(turn: Turn, ready: ReadonlyMap<number, Ready>): void {
+  const { step } = turn.state;
+  const told = new Map(
+    [...ready].map(([id, { lossSum, gradientNorm }]) => [id, `${lossSum} ${gradientNorm}`]),
+  );
+  const { oddIds, majority } = compareReports(told);
+  if (oddIds.length > 0) {
+    update(turn, { dispute: { step, oddIds, majority, what: "loss and gradient norm" } });
+    return;
+  }
+  const { lossSum, gradientNorm } = defined([...ready.values()][0], "a member's word");
+  if (Number.isFinite(lossSum) && Number.isFinite(gradientNorm)) {
+    commitStep(turn, lossSum, gradientNorm);
+    return;
+  }
+  const message =
+    `Step ${step} gave the loss sum ${lossSum} and the gradient norm ${gradientNorm}. Nothing was ` +
+    "updated with it, and the state before it was kept. Lower learningRate or gradientClip, and " +
+    "continue from an earlier checkpoint.";
+  const error = { code: "ERR_NOT_FINITE", message };
+  update(turn, { ending: { status: "failed", error } });
+}
+
+function commitStep(turn: Turn, lossSum: number, gradientNorm: number): void {
+  const { state, nowMs } = turn;
+  const { step, plan, members, generation } = state;
+  noteCommit(turn);
+  const next = step + 1;
+  const digest = isDigestStep(state, next);
+  const commit = { type: "commit", generation, step, digest, snapshot: false } as const;
+  for (const workerId of members) emit(turn, { type: "send", workerId, message: commit });
+  const loss = lossSum / plan.tokensPerStep;
+  const stepMs = nowMs - state.stepSinceMs;
+  update(turn, {
+    ...{ step: next, stepSinceMs: nowMs, trainLoss: loss, relinks: 0, accusations: [] },
+    ...{ computed: new Set(), ready: new Map() },
+    recentStepMs: [...state.recentStepMs, stepMs].slice(-NUM_RECENT_STEPS),
+    trainedMs: state.trainedMs + stepMs,
+    trainedTokens: state.trainedTokens + plan.tokensPerStep,
+  });
+  const tokensPerSecond = (plan.tokensPerStep / Math.max(stepMs, 1e-3)) * 1000;
+  emit(turn, {
+    type: "metrics",
+    row: {
+      ...{ step: next, loss, gradientNorm, tokens: plan.tokensPerStep },
+      ...{ stepMs, tokensPerSecond, workers: members.length },
+    },
+  });
+  if (digest) beginDigests(turn);
+}

@@ -1,0 +1,108 @@
+import { assertNever } from "../base/assert.ts";
+import { onEvaluated } from "./evaluation.ts";
+import { onPeerLost, onTick } from "./faults.ts";
+import { loseWorkers, onHello, onLinked, onPrepared } from "./membership.ts";
+import { endRun, proceed } from "./proceed.ts";
+import type { RunEffect } from "./run-effects.ts";
+import type { RunEvent } from "./run-events.ts";
+import type { RunState } from "./run-state.ts";
+import { onDigest, onSaved, onSaveFailed, onSnapshot } from "./snapshot.ts";
+import { onComputed, onReady } from "./step.ts";
+import { say, type Turn, update } from "./turn.ts";
+
+/** What a transition gives: the next state, and what the shell has to do, in order. */
+export interface Transition {
+  readonly state: RunState;
+  readonly effects: readonly RunEffect[];
+}
+
+/**
+ * The coordinator's decisions: pure, so that a simulator can try any order of events.
+ *
+ * @param nowMs the shell's clock; never less than before.
+ */
+export function transition(state: RunState, event: RunEvent, nowMs: number): Transition {
+  // What still arrives after the end changes nothing.
+  if (state.phase.type === "ended") return { state, effects: [] };
+  const turn: Turn = { state, effects: [], nowMs };
+  take(turn, event);
+  proceed(turn);
+  return { state: turn.state, effects: turn.effects };
+}
+
+function take(turn: Turn, event: RunEvent): void {
+  switch (event.type) {
+    case "hello":
+      onHello(turn, event.workerId, event.hello, event.host);
+      return;
+    case "message":
+      takeMessage(turn, event.workerId, event.message);
+      return;
+    case "closed":
+      loseWorkers(turn, [event.workerId], `its link ended (${event.reason})`);
+      return;
+    case "snapshot":
+      onSnapshot(turn, event.workerId, event.step, event.digest);
+      return;
+    case "saved":
+      onSaved(turn, event.step);
+      return;
+    case "save-failed":
+      onSaveFailed(turn, event.step, event.code, event.message);
+      return;
+    case "stop":
+      if (turn.state.ending !== undefined) return;
+      say(turn, "Stopping: writing a checkpoint first.");
+      update(turn, { ending: { status: "interrupted" } });
+      return;
+    case "broken": {
+      const { code, message } = event;
+      endRun(turn, { status: "failed", error: { code, message } });
+      return;
+    }
+    case "tick":
+      onTick(turn);
+      return;
+    default:
+      assertNever(event);
+  }
+}
+
+function takeMessage(
+  turn: Turn,
+  workerId: number,
+  message: Extract<RunEvent, { readonly type: "message" }>["message"],
+): void {
+  // Dropped workers' words may still be on their way.
+  if (!turn.state.workers.has(workerId)) return;
+  switch (message.type) {
+    case "prepared":
+      onPrepared(turn, workerId, message);
+      return;
+    case "linked":
+      onLinked(turn, workerId, message);
+      return;
+    case "computed":
+      onComputed(turn, workerId, message);
+      return;
+    case "ready":
+      onReady(turn, workerId, message);
+      return;
+    case "digest":
+      onDigest(turn, workerId, message);
+      return;
+    case "evaluated":
+      onEvaluated(turn, workerId, message);
+      return;
+    case "peer-lost":
+      onPeerLost(turn, workerId, message);
+      return;
+    case "worker-failed": {
+      const { code, message: text } = message;
+      loseWorkers(turn, [workerId], `failed with ${code}: ${text}`);
+      return;
+    }
+    default:
+      assertNever(message);
+  }
+}

@@ -1,0 +1,139 @@
+import { assertNever } from "../base/assert.ts";
+import type { RunState } from "./run-state.ts";
+import { nameOf } from "./turn.ts";
+
+/** Something that the run waits for, with whom to blame when it takes longer than `limitMs`. */
+export interface Wait {
+  readonly kind:
+    | "gather"
+    | "prepare"
+    | "link"
+    | "compute"
+    | "exchange"
+    | "evaluate"
+    | "snapshot"
+    | "save"
+    | "digest";
+  /** Who is waited for; nobody in particular when empty. */
+  readonly workerIds: readonly number[];
+  readonly sinceMs: number;
+  readonly limitMs: number;
+  /** What the worker is to do, after its name: "to compute its leaves". */
+  readonly what: string;
+}
+
+/** A step takes so many medians of the last steps before somebody is late. */
+const LATE_IN_MEDIANS = 30;
+
+/** Everything that the run waits for at this moment. */
+export function waitsOf(state: RunState): readonly Wait[] {
+  return [
+    ...phaseWaits(state),
+    ...preparationWaits(state),
+    ...evaluationWaits(state),
+    ...storageWaits(state),
+  ];
+}
+
+/** The median of the last steps' times; undefined before the first. */
+export function medianStepMs({ recentStepMs }: RunState): number | undefined {
+  return [...recentStepMs].sort((a, b) => a - b)[Math.floor(recentStepMs.length / 2)];
+}
+
+/** "step 812: waiting 4.1 s for worker 3 (host-b/4711) to send its snapshot". */
+export function waitInWords(state: RunState, wait: Wait, nowMs: number): string {
+  const seconds = ((nowMs - wait.sinceMs) / 1000).toFixed(1);
+  const names = wait.workerIds.slice(0, 3).map((workerId) => nameOf(state, workerId));
+  const more = wait.workerIds.length - names.length;
+  const who = [...names, ...(more > 0 ? [`${more} more`] : [])].join(", ");
+  const what = who === "" ? wait.what : `${who} ${wait.what}`;
+  return `step ${state.step}: waiting ${seconds} s for ${what}`;
+}
+
+function phaseWaits(state: RunState): readonly Wait[] {
+  const { phase, plan } = state;
+  const { limits } = plan;
+  switch (phase.type) {
+    case "gathering": {
+      const wanted = state.hasBegun ? 1 : plan.minWorkers;
+      const what = `${wanted} worker(s) to be ready; ${state.workers.size} linked`;
+      const { sinceMs } = phase;
+      return [{ kind: "gather", workerIds: [], sinceMs, limitMs: limits.gatherMs, what }];
+    }
+    case "linking": {
+      const { sinceMs, pending } = phase;
+      const what = "to link to the other members";
+      return [{ kind: "link", workerIds: [...pending], sinceMs, limitMs: limits.linkMs, what }];
+    }
+    case "training":
+      return [stepWait(state)];
+    case "evaluating":
+    case "saving":
+    case "admitting":
+    case "ended":
+      return [];
+    default:
+      return assertNever(phase);
+  }
+}
+
+function stepWait(state: RunState): Wait {
+  const { stepSinceMs: sinceMs, computed, ready, members, plan } = state;
+  const median = medianStepMs(state);
+  const limitMs =
+    median === undefined
+      ? plan.limits.firstStepMs
+      : Math.max(plan.limits.stepMsMin, LATE_IN_MEDIANS * median);
+  const computing = members.filter((workerId) => !computed.has(workerId));
+  if (computing.length > 0) {
+    return {
+      kind: "compute",
+      workerIds: computing,
+      sinceMs,
+      limitMs,
+      what: "to compute its leaves",
+    };
+  }
+  const workerIds = members.filter((workerId) => !ready.has(workerId));
+  return { kind: "exchange", workerIds, sinceMs, limitMs, what: "to hold the gradient sum" };
+}
+
+function preparationWaits({ workers, plan }: RunState): readonly Wait[] {
+  return [...workers].flatMap(([workerId, { standing }]): readonly Wait[] => {
+    if (standing.type !== "preparing" && standing.type !== "restoring") return [];
+    const what =
+      standing.type === "preparing" ? "to prepare its engine" : `to take the state it was sent`;
+    const { sinceMs } = standing;
+    const limitMs = plan.limits.prepareMs;
+    return [{ kind: "prepare", workerIds: [workerId], sinceMs, limitMs, what }];
+  });
+}
+
+function evaluationWaits({ evaluation, plan }: RunState): readonly Wait[] {
+  return [...(evaluation?.outstanding ?? [])].map(([batchIndex, { workerId, sinceMs }]) => ({
+    kind: "evaluate",
+    ...{ workerIds: [workerId], sinceMs, limitMs: plan.limits.evaluationMs },
+    what: `to evaluate batch ${batchIndex + 1}/${plan.numEvaluationBatches}`,
+  }));
+}
+
+function storageWaits({ snapshot, saving, digests, plan }: RunState): readonly Wait[] {
+  const { snapshotMs, saveMs, stepMsMin } = plan.limits;
+  const waits: Wait[] = [];
+  if (snapshot !== undefined && snapshot.digest === undefined) {
+    const { donorId, sinceMs } = snapshot;
+    const what = "to send its snapshot";
+    waits.push({ kind: "snapshot", workerIds: [donorId], sinceMs, limitMs: snapshotMs, what });
+  }
+  if (digests !== undefined && digests.pending.size > 0) {
+    const { pending, sinceMs } = digests;
+    const what = `to tell the digest of step ${digests.step}`;
+    const limitMs = Math.max(stepMsMin, plan.limits.evaluationMs);
+    waits.push({ kind: "digest", workerIds: [...pending], sinceMs, limitMs, what });
+  }
+  if (saving !== undefined) {
+    const what = `the checkpoint of step ${saving.step} to be written`;
+    waits.push({ kind: "save", workerIds: [], sinceMs: saving.sinceMs, limitMs: saveMs, what });
+  }
+  return waits;
+}
