@@ -1,0 +1,46 @@
+import { defined } from "../../base/assert.ts";
+import type { Constant, Graph, NamedValue, Value } from "../graph.ts";
+import { lowerNode } from "./lower-node.ts";
+import { ModelBuilder } from "./model-builder.ts";
+import type { OnnxTensor, OnnxValue } from "./protobuf.ts";
+import { writeModel } from "./protobuf.ts";
+
+/**
+ * Writes a graph as an ONNX model, its inputs and outputs under their names in the graph.
+ *
+ * Uses ONNX's operators of opset 21, and ONNX Runtime's own (`com.microsoft`) where they save work.
+ *
+ * @returns the bytes of an `.onnx` file.
+ */
+export function emitOnnx(graph: Graph): Uint8Array<ArrayBuffer> {
+  const builder = new ModelBuilder();
+  for (const { name, value } of graph.inputs) builder.nameValue(value, name);
+  for (const constant of graph.constants) {
+    builder.initializers.push(tensorOf(constant, builder.nameOf(constant.value)));
+  }
+  for (const node of graph.nodes) lowerNode(builder, node);
+  // A value may be an input, or an output under several names: outputs get nodes of their own.
+  for (const { name, value } of graph.outputs) {
+    builder.add("Identity", [builder.nameOf(value)], [name]);
+  }
+  return writeModel({
+    inputs: graph.inputs.map(describe),
+    outputs: graph.outputs.map(describe),
+    initializers: builder.initializers,
+    nodes: builder.nodes,
+    opsets: { "": 21, "com.microsoft": 1 },
+  });
+}
+
+function describe({ name, value }: NamedValue): OnnxValue {
+  return { name, type: value.dataType, shape: value.shape };
+}
+
+function tensorOf({ value, data }: Constant, name: string): OnnxTensor {
+  return { name, type: value.dataType, shape: value.shape, bytes: bytesOf(value, data) };
+}
+
+function bytesOf(value: Value, data: Float32Array | Int32Array): Uint8Array {
+  if (value.dataType === "bool") return Uint8Array.from(defined(data, "data"), (x) => (x ? 1 : 0));
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}

@@ -1,0 +1,173 @@
+import * as ort from "onnxruntime-node";
+import { assert, defined } from "../base/assert.ts";
+import type { TensorPlace } from "../base/tensor-place.ts";
+import type { Graph } from "../compiler/graph.ts";
+import {
+  type BlockShape,
+  gradientName,
+  INPUTS,
+  LOGITS,
+  LOSS,
+  TARGETS,
+  traceDecode,
+  traceGradient,
+  traceLogits,
+  traceLoss,
+} from "../compiler/model-programs.ts";
+import { optimize } from "../compiler/optimize.ts";
+import { type RowSum, splitRowSums } from "../compiler/passes/split-row-sums.ts";
+import type { ModelConfiguration } from "../configuration/configuration.ts";
+import { parameterLayout } from "../model/parameter-layout.ts";
+import type { Decoder, Engine, EngineDescription, TokenBlock } from "./engine.ts";
+import { OnnxDecoder } from "./onnx-decoder.ts";
+import {
+  compileOnnxProgram,
+  floatsNamed,
+  type OnnxProgram,
+  type OnnxTensors,
+} from "./onnx-program.ts";
+import { type TokenColumns, tokenColumns } from "./token-columns.ts";
+
+/** What an ONNX engine computes, and with how many threads. */
+export interface OnnxEngineOptions {
+  readonly model: ModelConfiguration;
+  readonly numThreads: number;
+}
+
+/**
+ * The model's step as one ONNX graph per kind and shape of block, run by ONNX Runtime on the CPU.
+ *
+ * A graph is traced and compiled when its shape first occurs, and kept.
+ */
+export async function createOnnxEngine(options: OnnxEngineOptions): Promise<Engine> {
+  return new OnnxEngine(options);
+}
+
+/** A program ready to run, with the places of its results. */
+interface Compiled {
+  readonly program: OnnxProgram;
+  readonly outputs: OnnxTensors;
+  readonly rowSums: readonly RowSum[];
+}
+
+class OnnxEngine implements Engine {
+  readonly description: EngineDescription;
+  readonly #model: ModelConfiguration;
+  readonly #numThreads: number;
+  readonly #places: readonly TensorPlace[];
+  readonly #parameters: Float32Array;
+  readonly #parameterTensors: OnnxTensors;
+  readonly #compiled = new Map<string, Promise<Compiled>>();
+
+  constructor({ model, numThreads }: OnnxEngineOptions) {
+    const { tensors, numParams } = parameterLayout(model);
+    const runtime = `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`;
+    this.description = { engine: "onnx", device: "cpu", runtime, numThreads };
+    this.#model = model;
+    this.#numThreads = numThreads;
+    this.#places = tensors;
+    // ONNX Runtime refuses memory that threads share, so the parameters are copied here.
+    this.#parameters = new Float32Array(numParams);
+    this.#parameterTensors = Object.fromEntries(
+      tensors.map(({ name, shape, offset, length }) => {
+        const floats = this.#parameters.subarray(offset, offset + length);
+        return [name, new ort.Tensor("float32", floats, shape)];
+      }),
+    );
+  }
+
+  putParameters(parameters: Float32Array): void {
+    const { length } = this.#parameters;
+    assert(parameters.length === length, `${parameters.length} of ${length} parameters`);
+    this.#parameters.set(parameters);
+  }
+
+  async gradient(block: TokenBlock, gradient: Float32Array): Promise<number> {
+    const { length } = this.#parameters;
+    assert(gradient.length === length, `a gradient of ${gradient.length} for ${length}`);
+    const columns = tokenColumns(this.#model, block);
+    const { outputs, rowSums } = await this.#run("gradient", traceGradient, block, columns);
+    for (const { name, offset, length } of this.#places) {
+      const sum = rowSums.find((candidate) => candidate.name === gradientName(name));
+      const place = gradient.subarray(offset, offset + length);
+      if (sum === undefined) place.set(floatsNamed(outputs, gradientName(name)));
+      else addRows(sum, floatsNamed(outputs, sum.rows), columns.inputs, place);
+    }
+    return lossOf(outputs);
+  }
+
+  async loss(block: TokenBlock): Promise<number> {
+    const columns = tokenColumns(this.#model, block);
+    const { outputs } = await this.#run("loss", traceLoss, block, columns);
+    return lossOf(outputs);
+  }
+
+  async logits(block: TokenBlock): Promise<Float32Array> {
+    const columns = tokenColumns(this.#model, block);
+    const { outputs } = await this.#run("logits", traceLogits, block, columns);
+    return floatsNamed(outputs, LOGITS).slice();
+  }
+
+  async decoder(): Promise<Decoder> {
+    const { program } = await this.#compile("decode", () => traceDecode(this.#model));
+    return new OnnxDecoder({ model: this.#model, program, parameters: this.#parameterTensors });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const all = await Promise.all(this.#compiled.values());
+    this.#compiled.clear();
+    for (const { program } of all) await program[Symbol.asyncDispose]();
+  }
+
+  async #run(
+    kind: string,
+    traceBlock: (model: ModelConfiguration, block: BlockShape) => Graph,
+    { numSequences, length }: BlockShape,
+    { inputs, targets }: TokenColumns,
+  ): Promise<Compiled> {
+    const compiled = await this.#compile(`${kind} ${numSequences} x ${length}`, () =>
+      traceBlock(this.#model, { numSequences, length }),
+    );
+    const shape = [numSequences, length];
+    const tokens = { [INPUTS]: new ort.Tensor("int32", inputs, shape) };
+    const expected = { [TARGETS]: new ort.Tensor("int32", targets, shape) };
+    const needsTargets = kind === "logits" ? {} : expected;
+    await compiled.program.run(
+      { ...this.#parameterTensors, ...tokens, ...needsTargets },
+      compiled.outputs,
+    );
+    return compiled;
+  }
+
+  async #compile(key: string, traceProgram: () => Graph): Promise<Compiled> {
+    const known = this.#compiled.get(key);
+    if (known !== undefined) return known;
+    const compiling = compile(traceProgram(), this.#numThreads);
+    this.#compiled.set(key, compiling);
+    return compiling;
+  }
+}
+
+async function compile(traced: Graph, numThreads: number): Promise<Compiled> {
+  const { graph, rowSums } = splitRowSums(traced);
+  const program = await compileOnnxProgram(optimize(graph), { numThreads });
+  return { program, outputs: program.newOutputs(), rowSums };
+}
+
+/** Puts together a gradient that is zero but for the rows of the tokens; always in the same order. */
+function addRows(sum: RowSum, rows: Float32Array, tokens: Int32Array, place: Float32Array): void {
+  const ids = sum.ids.type === "input" ? tokens : sum.ids.ids;
+  const width = place.length / sum.numRows;
+  place.fill(0);
+  for (let row = 0; row < ids.length; row++) {
+    const to = defined(ids[row], "row number") * width;
+    const from = row * width;
+    for (let i = 0; i < width; i++) {
+      place[to + i] = (place[to + i] as number) + (rows[from + i] as number);
+    }
+  }
+}
+
+function lossOf(outputs: OnnxTensors): number {
+  return defined(floatsNamed(outputs, LOSS)[0], "loss");
+}
