@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { Command } from "commander";
-import { openDataFolder } from "../data/data-folder.ts";
-import { demoCorpusFiles } from "../data/demo-corpus.ts";
+import { demoCorpusFiles } from "../data/demo-corpus-files.ts";
+import { openDataFolder } from "../data/open-data-folder.ts";
 import { textStatistics } from "../data/text-statistics.ts";
 import { conductRun } from "./conduct-run.ts";
 import { generate } from "./generate-command.ts";
@@ -24,7 +24,9 @@ const SAMPLE_TOKENS = 160;
 export function addDemoCommand(program: Command): void {
   program
     .command("demo")
-    .description("prepare real text, train with two workers for two or three minutes, write a sample")
+    .description(
+      "prepare real text, train with two workers for two or three minutes, write a sample",
+    )
     .option("--workers <n>", "workers to start", wholeNumber(1, 64), 2)
     .option("--steps <n>", "steps (default: the preset's)", wholeNumber(1, 1e9))
     .addHelpText("after", "\nData goes to ./data/demo, the run to ./runs/demo (or demo-2, ...).\n")

@@ -5,7 +5,9 @@ import { wholeNumber } from "./option-values.ts";
 export function addEngineOptions(command: Command): Command {
   return command
     .addOption(
-      new Option("--engine <name>", "what computes").choices(["auto", "onnx", "tfjs"]).default("auto"),
+      new Option("--engine <name>", "what computes")
+        .choices(["auto", "onnx", "tfjs"])
+        .default("auto"),
     )
     .addOption(new Option("--device <name>", "where it computes").choices(["cpu"]).default("cpu"))
     .option("--threads <n>", "threads of the engine (default: all cores)", wholeNumber(1, 4096));

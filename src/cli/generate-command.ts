@@ -26,9 +26,19 @@ export function addGenerateCommand(program: Command): void {
       .argument("<checkpoint>", "checkpoint folder, or a run folder for its newest checkpoint")
       .option("--prompt <text>", "text to go on from (default: a line break)", "\n")
       .option("--tokens <n>", "tokens to generate", wholeNumber(1, 1e9), 200)
-      .option("--temperature <x>", "divides the logits; 0 takes the most probable", realNumber(0, 100), 0.8)
+      .option(
+        "--temperature <x>",
+        "divides the logits; 0 takes the most probable",
+        realNumber(0, 100),
+        0.8,
+      )
       .option("--top-k <n>", "only the n most probable tokens; 0: all", wholeNumber(0, 2 ** 24), 0)
-      .option("--top-p <p>", "only the most probable tokens that sum up to p", realNumber(0, 1), 0.95)
+      .option(
+        "--top-p <p>",
+        "only the most probable tokens that sum up to p",
+        realNumber(0, 1),
+        0.95,
+      )
       .option("--seed <n>", "of the random choices", wholeNumber(0, 2 ** 32 - 1), 1),
   )
     .addHelpText(
@@ -53,7 +63,7 @@ export async function generate(path: string, options: GenerateOptions): Promise<
     ...options,
     prompt,
     numTokens: options.tokens,
-    contextLength: checkpoint.model.contextLength,
+    contextLength: checkpoint.configuration.contextLength,
     random: seededRandom(options.seed),
   });
   for await (const token of tokens) process.stdout.write(text.push(token));

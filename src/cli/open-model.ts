@@ -2,15 +2,16 @@ import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { TrainerError } from "../base/errors.ts";
-import { latestCheckpoint } from "../checkpoint/list-checkpoints.ts";
-import { type LoadedCheckpoint, loadCheckpoint } from "../checkpoint/load-checkpoint.ts";
+import { latestCheckpoint } from "../checkpoint/checkpoint-folders.ts";
+import { type Checkpoint, loadCheckpoint } from "../checkpoint/load-checkpoint.ts";
+import { modelOf } from "../configuration/configuration.ts";
 import { createEngine } from "../engine/create-engine.ts";
 import type { Engine } from "../engine/engine.ts";
 import { parameterLayout } from "../model/parameter-layout.ts";
 
 /** A trained model, ready to compute. */
 export interface OpenModel {
-  readonly checkpoint: LoadedCheckpoint;
+  readonly checkpoint: Checkpoint;
   /** Whoever opens the model disposes of it. */
   readonly engine: Engine;
 }
@@ -29,7 +30,7 @@ export interface EngineChoice {
  */
 export async function openModel(path: string, choice: EngineChoice): Promise<OpenModel> {
   const checkpoint = await loadCheckpoint(await checkpointAt(path), { withOptimizer: false });
-  const model = checkpoint.model;
+  const model = modelOf(checkpoint.configuration);
   const { numParams } = parameterLayout(model);
   if (numParams !== checkpoint.parameters.length) {
     throw new TrainerError(
@@ -52,7 +53,7 @@ export async function openModel(path: string, choice: EngineChoice): Promise<Ope
 async function checkpointAt(path: string): Promise<string> {
   if (!existsSync(join(path, "checkpoints"))) return path;
   const latest = await latestCheckpoint(path);
-  if (latest !== undefined) return latest;
+  if (latest !== undefined) return latest.folder;
   throw new TrainerError(
     "ERR_CHECKPOINT_MISSING",
     `The run ${path} has no checkpoint yet. Let it reach one, or stop it with Ctrl-C, which writes one.`,

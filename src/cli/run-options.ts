@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import type { Configuration } from "../configuration/configuration.ts";
 import { PRESETS } from "../configuration/presets.ts";
-import { openDataFolder } from "../data/data-folder.ts";
+import { openDataFolder } from "../data/open-data-folder.ts";
 import { repeated } from "./option-values.ts";
 import { configurationFor, gatherSettings, type SettingSources } from "./settings.ts";
 

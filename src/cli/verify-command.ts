@@ -13,9 +13,13 @@ interface VerifyOptions {
 export function addVerifyCommand(program: Command): void {
   program
     .command("verify")
-    .description("check logits, loss, every gradient and AdamW steps of each engine against reference folders")
+    .description(
+      "check logits, loss, every gradient and AdamW steps of each engine against reference folders",
+    )
     .argument("<folder...>", "reference folders (format: test/fixtures/reference/README.md)")
-    .addOption(new Option("--engine <name>", "only this engine (default: all)").choices(["onnx", "tfjs"]))
+    .addOption(
+      new Option("--engine <name>", "only this engine (default: all)").choices(["onnx", "tfjs"]),
+    )
     .option("--threads <n>", "threads of the engine (default: all cores)", wholeNumber(1, 4096))
     .addHelpText(
       "after",
