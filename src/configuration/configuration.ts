@@ -77,3 +77,27 @@ export function modelOf(configuration: ModelConfiguration): ModelConfiguration {
     ...{ positions, norm, smallInit, embedNorm, bias },
   };
 }
+
+/** A configuration by what its keys are about; the form of a checkpoint's `config.json`. */
+export interface ConfigurationSections {
+  readonly model: ModelConfiguration;
+  readonly training: TrainingConfiguration;
+  readonly fleet: FleetConfiguration;
+}
+
+/** The three parts of a configuration; spread together, they are the whole again. */
+export function sectionsOf(configuration: Configuration): ConfigurationSections {
+  const { batchSize, microBatchSize, steps, learningRate, minLearningRate } = configuration;
+  const { warmupSteps, beta1, beta2, epsilon, weightDecay, gradientClip } = configuration;
+  const { seed, evaluateEvery, checkpointEvery } = configuration;
+  const { precision, engine, allReduce, wire } = configuration;
+  return {
+    model: modelOf(configuration),
+    training: {
+      ...{ batchSize, microBatchSize, steps, learningRate, minLearningRate, warmupSteps },
+      ...{ beta1, beta2, epsilon, weightDecay, gradientClip },
+      ...{ seed, evaluateEvery, checkpointEvery },
+    },
+    fleet: { precision, engine, allReduce, wire },
+  };
+}
