@@ -71,7 +71,6 @@ export async function attachKernels(memory: SharedMemory): Promise<Kernels> {
 /** The exports of assembly/kernels.ts; addresses are byte offsets. */
 interface KernelExports {
   addInto(destination: number, a: number, b: number, numFloats: number): void;
-  copy(destination: number, source: number, numFloats: number): void;
   scale(vector: number, factor: number, numFloats: number): void;
   sumOfSquares(vector: number, numFloats: number): number;
   adamW(
@@ -109,8 +108,11 @@ function kernelsOf(memory: SharedMemory, wasm: KernelExports): Kernels {
     view: (byteOffset, numFloats) => new Float32Array(buffer, byteOffset, numFloats),
     add: (destination, source) => addInto(destination, destination, source),
     addInto,
-    copy: (destination, source) =>
-      wasm.copy(address(destination, source.length), address(source, source.length), source.length),
+    copy(destination, source) {
+      address(source, destination.length);
+      // As fast as WebAssembly's memory.copy, measured: both are one memmove.
+      destination.set(source);
+    },
     scale: (vector, factor) => wasm.scale(address(vector, vector.length), factor, vector.length),
     sumOfSquares: (vector) => wasm.sumOfSquares(address(vector, vector.length), vector.length),
     adamW(update) {

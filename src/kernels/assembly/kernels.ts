@@ -27,11 +27,6 @@ export function addInto(destination: usize, a: usize, b: usize, numFloats: usize
   }
 }
 
-/** destination[i] = source[i]; the two may overlap. */
-export function copy(destination: usize, source: usize, numFloats: usize): void {
-  memory.copy(destination, source, numFloats * FLOAT_BYTES);
-}
-
 /** vector[i] *= factor. */
 export function scale(vector: usize, factor: f32, numFloats: usize): void {
   const end = vector + numFloats * FLOAT_BYTES;
