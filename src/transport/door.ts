@@ -1,0 +1,133 @@
+import { createServer, type IncomingMessage, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { WebSocketServer } from "ws";
+import { assert } from "../base/assert.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { Link } from "../protocol/link.ts";
+import type { HeartbeatTimes } from "./heartbeat.ts";
+import { formatHostPort } from "./join-url.ts";
+import { SocketLink } from "./socket-link.ts";
+import { SOCKET_OPTIONS, SUBPROTOCOL } from "./socket-options.ts";
+import { isAuthorized } from "./token.ts";
+
+/** `ListenOptions`, complete. */
+export interface DoorOptions {
+  readonly token: string | undefined;
+  onLink(link: Link, peer: { readonly host: string; readonly port: number }): void;
+  readonly heartbeat: HeartbeatTimes;
+  readonly handshakeMs: number;
+  readonly numLinksMax: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A server that turns connections into links, or turns them away. */
+export class Door {
+  readonly #options: DoorOptions;
+  readonly #server = createServer((_request, response) => {
+    response.writeHead(426, { Upgrade: "websocket", Connection: "close" });
+    response.end("This is a smallinit server. Join it with `smallinit worker URL`.\n");
+  });
+  readonly #webSocketServer = new WebSocketServer({
+    ...SOCKET_OPTIONS,
+    noServer: true,
+    clientTracking: false,
+    handleProtocols: () => SUBPROTOCOL,
+  });
+  /** Every connection, with what stops its handshake's deadline. */
+  readonly #sockets = new Map<Socket, () => void>();
+  readonly #links = new Set<Link>();
+  readonly #linkSockets = new Set<Socket>();
+  #state: "open" | "closing" = "open";
+
+  constructor(options: DoorOptions) {
+    this.#options = options;
+    this.#server.on("connection", (socket) => this.#admit(socket));
+    this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
+    this.#server.on("clientError", (_error, socket) => socket.destroy());
+  }
+
+  /** @returns where it listens. Throws what `net.Server` throws. */
+  async open(host: string, port: number): Promise<{ address: string; port: number }> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen({ host, port }, resolve);
+    });
+    const bound = this.#server.address();
+    assert(typeof bound === "object" && bound !== null, "a listening server has an address");
+    return { address: bound.address, port: bound.port };
+  }
+
+  async close(reason: string): Promise<void> {
+    this.#state = "closing";
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const link of this.#links) link.close(reason);
+    for (const [socket, cancel] of this.#sockets) {
+      // Sockets of links close by themselves, after what was sent before.
+      if (!this.#linkSockets.has(socket)) socket.destroy();
+      else cancel();
+    }
+    await closed;
+  }
+
+  #admit(socket: Socket): void {
+    const { clock, handshakeMs, numLinksMax } = this.#options;
+    // Twice: those who are still to show a token must not keep out those who have.
+    if (this.#state === "closing" || this.#sockets.size >= 2 * numLinksMax) {
+      socket.destroy();
+      return;
+    }
+    const cancel = clock.after(handshakeMs, () => socket.destroy());
+    this.#sockets.set(socket, cancel);
+    socket.once("close", () => {
+      cancel();
+      this.#sockets.delete(socket);
+      this.#linkSockets.delete(socket);
+    });
+  }
+
+  #upgrade(request: IncomingMessage, duplex: Duplex, head: Buffer): void {
+    const { socket } = request;
+    const status = this.#refusalOf(request);
+    if (status !== undefined) {
+      const from = formatHostPort(socket.remoteAddress ?? "?", socket.remotePort ?? 0);
+      this.#options.log.warn(`Turned ${from} away: ${status} ${STATUS_CODES[status]}.`);
+      turnAway(duplex, status);
+      return;
+    }
+    this.#webSocketServer.handleUpgrade(request, duplex, head, (webSocket) => {
+      this.#sockets.get(socket)?.();
+      this.#linkSockets.add(socket);
+      const peer = { host: socket.remoteAddress ?? "?", port: socket.remotePort ?? 0 };
+      const { heartbeat, clock } = this.#options;
+      const label = formatHostPort(peer.host, peer.port);
+      const link = new SocketLink({ webSocket, socket, label, heartbeat, clock });
+      this.#links.add(link);
+      webSocket.once("close", () => this.#links.delete(link));
+      this.#options.onLink(link, peer);
+    });
+  }
+
+  /** The HTTP status with which a caller is turned away; undefined for a welcome one. */
+  #refusalOf({ headers, url }: IncomingMessage): number | undefined {
+    const { token, numLinksMax } = this.#options;
+    // Browsers send the page's origin with every WebSocket; no page has business here.
+    if (headers.origin !== undefined) return 403;
+    if (url !== "/") return 404;
+    if (token !== undefined && !isAuthorized(headers.authorization, token)) return 401;
+    if (headers["sec-websocket-protocol"] !== SUBPROTOCOL) return 400;
+    return this.#state === "closing" || this.#links.size >= numLinksMax ? 503 : undefined;
+  }
+}
+
+function turnAway(socket: Duplex, status: number): void {
+  socket.on("error", () => socket.destroy());
+  socket.once("finish", () => socket.destroy());
+  const challenge = status === 401 ? "WWW-Authenticate: Bearer\r\n" : "";
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${challenge}` +
+      "Connection: close\r\nContent-Length: 0\r\n\r\n",
+  );
+}

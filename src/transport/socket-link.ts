@@ -1,0 +1,212 @@
+import type { Socket } from "node:net";
+import type { WebSocket } from "ws";
+import { assert } from "../base/assert.ts";
+import type { Clock } from "../base/clock.ts";
+import { TrainerError } from "../base/errors.ts";
+import { type Decoded, decode, decodeTensor } from "../protocol/decode.ts";
+import { encodeMessage } from "../protocol/encode.ts";
+import type { Link, LinkListener } from "../protocol/link.ts";
+import type { Message } from "../protocol/messages.ts";
+import type { TensorFrame } from "../protocol/tensor-frame.ts";
+import { TENSOR_HEADER_BYTES } from "../protocol/wire.ts";
+import { type HeartbeatTimes, startHeartbeat } from "./heartbeat.ts";
+import { SendQueue } from "./send-queue.ts";
+import { LINGER_MS } from "./socket-options.ts";
+
+/** What a link is made of once the handshake is over. */
+export interface SocketLinkOptions {
+  readonly webSocket: WebSocket;
+  /** The connection below, for what was heard byte by byte. */
+  readonly socket: Socket;
+  readonly label: string;
+  readonly heartbeat: HeartbeatTimes;
+  readonly clock: Clock;
+}
+
+/** WebSocket close codes (RFC 6455, section 7.4.1). */
+const NORMAL = 1000;
+const TEXT_REFUSED = 1003;
+const POLICY_VIOLATION = 1008;
+
+/** A `Link` over an open WebSocket. Must be made in the turn in which the WebSocket opened. */
+export class SocketLink implements Link {
+  label: string;
+  readonly #webSocket: WebSocket;
+  readonly #socket: Socket;
+  readonly #clock: Clock;
+  readonly #heartbeat: HeartbeatTimes;
+  readonly #queue: SendQueue;
+  #listener: LinkListener | undefined;
+  /** What came before anyone listened: little, as the socket is paused until then. */
+  #inbox: ((listener: LinkListener) => void)[] = [];
+  #state: "open" | "closing" | "ended" = "open";
+  #endReason: string | undefined;
+  #errorReason: string | undefined;
+  #stopHeartbeat: () => void = () => undefined;
+
+  constructor({ webSocket, socket, label, heartbeat, clock }: SocketLinkOptions) {
+    this.label = label;
+    this.#webSocket = webSocket;
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#heartbeat = heartbeat;
+    this.#queue = new SendQueue(webSocket);
+    webSocket.binaryType = "fragments";
+    webSocket.on("message", (data, isBinary) => this.#receive(data, isBinary));
+    webSocket.on("error", (error) => {
+      this.#errorReason ??= reasonOf(error);
+    });
+    webSocket.on("close", (code, reason) =>
+      this.#end(this.#errorReason ?? closeReason(code, reason)),
+    );
+    webSocket.pause();
+  }
+
+  send(message: Message): void {
+    if (this.#state !== "open") return;
+    if (this.#queue.pushMessage(encodeMessage(message))) return;
+    this.#drop(POLICY_VIOLATION, `does not read: ${this.#queue.ownBytes} bytes wait for it`);
+  }
+
+  sendTensor(frame: TensorFrame): Promise<void> {
+    return this.#state === "open" ? this.#queue.pushTensor(frame) : Promise.resolve();
+  }
+
+  listen(listener: LinkListener): void {
+    assert(this.#listener === undefined, `${this.label} has a listener already`);
+    this.#listener = listener;
+    for (let event = this.#inbox.shift(); event !== undefined; event = this.#inbox.shift()) {
+      event(listener);
+    }
+    if (this.#state === "ended") return;
+    this.#webSocket.resume();
+    if (this.#state === "closing") return;
+    this.#stopHeartbeat = startHeartbeat({
+      ...this.#heartbeat,
+      clock: this.#clock,
+      ping: () => this.#ping(),
+      numBytesHeard: () => this.#socket.bytesRead,
+      onSilent: (silentMs) => {
+        this.#end(`silent for ${Math.round(silentMs / 100) / 10} s`);
+        this.#webSocket.terminate();
+      },
+    });
+  }
+
+  close(reason: string): void {
+    if (this.#state !== "open") return;
+    this.#state = "closing";
+    this.#endReason = reason;
+    this.#inbox = [];
+    this.#stopHeartbeat();
+    this.#webSocket.resume();
+    const cancel = this.#cutAfter(this.#heartbeat.timeoutMs);
+    this.#queue.onDrained(() => {
+      cancel();
+      this.#webSocket.close(NORMAL, closeText(reason));
+      this.#cutAfter(LINGER_MS);
+    });
+  }
+
+  #receive(data: unknown, isBinary: boolean): void {
+    if (this.#state !== "open") return;
+    if (!isBinary) {
+      this.#drop(TEXT_REFUSED, "sent nonsense: a text message");
+      return;
+    }
+    // With binaryType "fragments", ws hands binary messages over as lists of buffers.
+    const decoded = this.#decoded(data as readonly Buffer[]);
+    if (decoded === undefined) return;
+    this.#deliver((listener) => {
+      if (decoded.kind === "message") listener.onMessage(decoded.message);
+      else listener.onTensor(decoded.frame);
+    });
+  }
+
+  #decoded(fragments: readonly Buffer[]): Decoded | undefined {
+    try {
+      return decodeFragments(fragments);
+    } catch (error) {
+      if (!(error instanceof TrainerError)) throw error;
+      this.#drop(POLICY_VIOLATION, `sent nonsense: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  #deliver(event: (listener: LinkListener) => void): void {
+    if (this.#listener === undefined || this.#inbox.length > 0) this.#inbox.push(event);
+    else event(this.#listener);
+  }
+
+  #ping(): void {
+    // What waits to be sent is a sign of life itself; pings behind it would only pile up.
+    if (
+      this.#webSocket.readyState === this.#webSocket.OPEN &&
+      this.#webSocket.bufferedAmount === 0
+    ) {
+      this.#webSocket.ping();
+    }
+  }
+
+  /** Ends the link for a fault of the peer's, and tells the peer which. */
+  #drop(code: number, reason: string): void {
+    this.#webSocket.resume();
+    this.#webSocket.close(code, closeText(reason));
+    this.#cutAfter(LINGER_MS);
+    this.#end(reason);
+  }
+
+  /** The link is over; whoever comes first says why. */
+  #end(reason: string): void {
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    this.#stopHeartbeat();
+    this.#queue.clear();
+    this.#deliver((listener) => listener.onClose(this.#endReason ?? reason));
+  }
+
+  #cutAfter(delayMs: number): () => void {
+    const cancel = this.#clock.after(delayMs, () => this.#webSocket.terminate());
+    this.#webSocket.once("close", cancel);
+    return cancel;
+  }
+}
+
+/** A tensor frame comes in two fragments and stays in two: its payload is not copied. */
+function decodeFragments(fragments: readonly Buffer[]): Decoded {
+  const [first, second] = fragments;
+  if (first !== undefined && second !== undefined && fragments.length === 2) {
+    if (first.byteLength === TENSOR_HEADER_BYTES) {
+      return { kind: "tensor", frame: decodeTensor(first, second) };
+    }
+  }
+  return decode(first !== undefined && fragments.length === 1 ? first : Buffer.concat(fragments));
+}
+
+function reasonOf(error: Error): string {
+  const code = "code" in error ? String(error.code) : "";
+  if (code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH")
+    return "sent nonsense: a message that is too long";
+  if (code.startsWith("WS_ERR_")) return `sent nonsense: ${error.message}`;
+  return `connection lost (${code === "" ? error.message : code})`;
+}
+
+/** RFC 6455: no close frame came, the connection just ended. */
+const NO_CLOSE_FRAME = 1006;
+
+function closeReason(code: number, reason: Buffer): string {
+  if (code === NO_CLOSE_FRAME) return "connection lost";
+  // The text is the peer's and may be shown in a terminal.
+  const text = reason.toString().replaceAll(/[\p{Cc}\p{Cf}]+/gu, " ");
+  return text === "" ? "closed by peer" : `closed by peer: ${text}`;
+}
+
+/** At most 123 bytes fit into a close frame. */
+function closeText(reason: string): string {
+  let text = "";
+  for (const character of reason) {
+    if (Buffer.byteLength(text + character) > 123) break;
+    text += character;
+  }
+  return text;
+}

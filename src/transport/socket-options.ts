@@ -1,0 +1,19 @@
+import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
+
+/** The WebSocket subprotocol: a peer that does not name it is something else. */
+export const SUBPROTOCOL = "smallinit";
+
+/** How long a closing link waits for the peer's answer before it is cut. */
+export const LINGER_MS = 2000;
+
+/** What both ends ask of `ws`. */
+export const SOCKET_OPTIONS = {
+  // Gradients do not compress, and a deflate bomb is one hostile input less.
+  perMessageDeflate: false,
+  maxPayload: MAX_MESSAGE_BYTES,
+  // A tensor frame has two fragments; ws allows 16384 by default.
+  maxFragments: 64,
+  // Both sides ping by themselves: answers would only double the traffic.
+  autoPong: false,
+  closeTimeout: LINGER_MS,
+};

@@ -1,0 +1,35 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { TrainerError } from "../base/errors.ts";
+
+/** A token that cannot be guessed: 256 random bits, safe in a URL's fragment. */
+export function randomToken(): string {
+  return randomBytes(32).toString("base64url");
+}
+
+/**
+ * Holds that a token can travel in a header and a URL.
+ *
+ * @throws {TrainerError} ERR_TOKEN; the message does not show the token.
+ */
+export function checkToken(token: string): void {
+  if (/^[\x21-\x7e]{1,256}$/.test(token)) return;
+  throw new TrainerError(
+    "ERR_TOKEN",
+    `The token has ${token.length} characters or one that is not visible ASCII. ` +
+      "Use 1 to 256 letters, digits and signs without spaces.",
+  );
+}
+
+/** The Authorization header for a token. */
+export function authorizationOf(token: string): string {
+  return `Bearer ${token}`;
+}
+
+/** Whether an Authorization header shows the token, in a time that does not tell how much was right. */
+export function isAuthorized(authorization: string | undefined, token: string): boolean {
+  return timingSafeEqual(hashOf(authorization ?? ""), hashOf(authorizationOf(token)));
+}
+
+function hashOf(text: string): Uint8Array {
+  return createHash("sha256").update(text).digest();
+}
