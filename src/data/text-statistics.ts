@@ -1,4 +1,4 @@
-import type { DataFolder } from "./data-folder.ts";
+import type { DataFolder } from "./open-data-folder.ts";
 import type { TokenStore } from "./token-store.ts";
 import { visitTokens } from "./visit-tokens.ts";
 
