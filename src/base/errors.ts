@@ -40,6 +40,19 @@ export const EXIT_CODES = {
   ERR_CONNECT: 1,
   ERR_CONNECT_TIMEOUT: 1,
   ERR_NOT_SMALLINIT: 1,
+  ERR_RUN_EXISTS: 2,
+  ERR_RUN_MISSING: 2,
+  ERR_RUN_ENDED: 1,
+  ERR_TOO_FEW_WORKERS: 1,
+  ERR_DEADLINE: 1,
+  ERR_REPLICA_DIVERGED: 1,
+  ERR_FLEET_FULL: 1,
+  ERR_PEER_PORT: 1,
+  ERR_PEER_LOST: 1,
+  ERR_COORDINATOR_LOST: 1,
+  ERR_REJECTED: 1,
+  ERR_WORKER_STOPPED: 1,
+  ERR_WORKER_EXIT: 1,
 } as const satisfies Record<string, 1 | 2>;
 
 /** The code of an expected failure. */
