@@ -11,6 +11,7 @@ export function floatsToBytes(floats: Float32Array): Uint8Array {
 /** Little-endian f32 `bytes` as floats: a view where they are aligned, else a copy. */
 export function bytesToFloats(bytes: Uint8Array): Float32Array {
   assert(bytes.byteLength % 4 === 0, `${bytes.byteLength} bytes are not whole floats`);
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  // Not `slice`: a Buffer's makes no copy.
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
   return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
 }
