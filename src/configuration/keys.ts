@@ -44,7 +44,7 @@ export const CONFIGURATION_KEYS: Readonly<Record<ConfigurationKey, KeyRule>> = {
   microBatchSize: integer(
     NO_DEFAULT,
     1,
-    2 ** 16,
+    2 ** 20,
     "sequences per leaf, the unit of work; batchSize / 8 where that is whole",
   ),
   steps: integer(1000, 1, 2 ** 31 - 1, "optimizer updates of the whole run"),
@@ -97,9 +97,12 @@ function numeric(
     if (typeof value === "number" && isAccepted(value)) return value;
     return refuse(key, value, accepts);
   }
-  // Number("") is 0: an empty text must not pass for a number.
-  const parse = (key: string, text: string) =>
-    text.trim() === "" ? refuse(key, text, accepts) : check(key, Number(text.replaceAll("_", "")));
+  function parse(key: string, text: string): number {
+    const digits = text.replaceAll("_", "").trim();
+    // Number("") is 0: an empty text must not pass for a number.
+    const value = digits === "" ? Number.NaN : Number(digits);
+    return isAccepted(value) ? value : refuse(key, text, accepts);
+  }
   return { default: standard, help, accepts, check, parse };
 }
 
@@ -132,6 +135,13 @@ function refuse(key: string, value: unknown, accepts: string, nearest?: string):
   const hint = nearest === undefined ? "" : ` Did you mean ${nearest}?`;
   throw new TrainerError(
     "ERR_CONFIG_VALUE",
-    `${key} is ${JSON.stringify(value)}, but must be ${accepts}.${hint}`,
+    `${key} is ${shown(value)}, but must be ${accepts}.${hint}`,
   );
+}
+
+/** JSON knows neither NaN nor infinity, which YAML files can hold. */
+function shown(value: unknown): string {
+  return typeof value === "object" || typeof value === "string"
+    ? JSON.stringify(value)
+    : String(value);
 }

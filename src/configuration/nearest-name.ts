@@ -1,12 +1,23 @@
-/** The one of `names` that takes the fewest single-letter edits from `typed`, ignoring case. */
+/**
+ * The one of `names` that takes the fewest single-letter edits from `typed`, ignoring case, hyphens and
+ * underscores; a name that contains what was typed counts as one edit away.
+ */
 export function nearestName(typed: string, names: readonly string[]): string {
+  const wanted = typed.toLowerCase().replaceAll(/[-_]/g, "");
   let nearest = names[0] ?? "";
   let fewest = Number.POSITIVE_INFINITY;
   for (const name of names) {
-    const edits = editDistance(typed.toLowerCase().replaceAll(/[-_]/g, ""), name.toLowerCase());
+    const edits = distance(wanted, name.toLowerCase());
     if (edits < fewest) [nearest, fewest] = [name, edits];
   }
   return nearest;
+}
+
+function distance(wanted: string, name: string): number {
+  const edits = editDistance(wanted, name);
+  // One letter or two are contained in too many names. Of several, the shortest is the nearest.
+  const isPart = wanted.length >= 3 && name.includes(wanted);
+  return isPart ? Math.min(edits, 1 + name.length / 1000) : edits;
 }
 
 /** Levenshtein distance, by rows. */

@@ -106,11 +106,12 @@ function checkCombinations(configuration: Configuration): void {
     refuse(`minLearningRate ${minLearningRate} is above learningRate ${learningRate}.`);
   }
   if (warmupSteps > steps) refuse(`warmupSteps ${warmupSteps} is more than steps ${steps}.`);
-  const tokensPerStep = batchSize * configuration.contextLength;
+  // One more token than positions is read of each sequence: the last target.
+  const tokensPerStep = batchSize * (configuration.contextLength + 1);
   if (tokensPerStep > MAX_TOKENS_PER_STEP) {
     refuse(
-      `batchSize ${batchSize} of contextLength ${configuration.contextLength} makes ` +
-        `${tokensPerStep} tokens a step; the limit is ${MAX_TOKENS_PER_STEP}.`,
+      `batchSize ${batchSize} of contextLength ${configuration.contextLength} reads ` +
+        `${tokensPerStep} tokens a step; the limit is ${MAX_TOKENS_PER_STEP}. Lower one of the two.`,
     );
   }
 }
