@@ -1,6 +1,15 @@
-import { assert } from "../base/assert.ts";
+import { Worker } from "node:worker_threads";
+import { type ErrorCode, TrainerError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { FleetConfiguration } from "../configuration/configuration.ts";
+import { type FleetConfiguration, modelOf } from "../configuration/configuration.ts";
+import { resolveConfiguration } from "../configuration/resolve-configuration.ts";
+import { createEngine } from "../engine/create-engine.ts";
+import { initialParameters } from "../model/initial-parameters.ts";
+import { parameterLayout } from "../model/parameter-layout.ts";
+import type { Welcome } from "../protocol/messages.ts";
+import { ComputeThread, type Ended, errorOf } from "./compute-thread.ts";
+import type { CommunicationSettings, ToCommunication, ToCompute } from "./thread-messages.ts";
+import { createTrainingMemory } from "./training-memory.ts";
 
 /** What a worker needs. */
 export interface WorkerOptions {
@@ -22,16 +31,139 @@ export interface WorkerOptions {
 
 /** How a worker's work ended: always by the coordinator's word. */
 export interface WorkerOutcome {
-  /** The coordinator's reason, for example "the run is complete". */
+  /** The coordinator's reason, for example "the run is completed". */
   readonly reason: string;
 }
+
+/** How long the communication thread may take to say goodbye. */
+const GOODBYE_MS = 3000;
 
 /**
  * Works for one coordinator until it says that the run has ended.
  *
- * @throws {TrainerError} ERR_COORDINATOR_LOST when its link closes or falls silent, ERR_REJECTED when
- *   it does not take this worker or drops it, ERR_WORKER_STOPPED on `stopSignal`, and those of engines.
+ * This thread computes; a second one talks, since a native graph call blocks the thread that makes it.
+ *
+ * @throws {TrainerError} ERR_COORDINATOR_LOST when its link closes or falls silent, ERR_REJECTED or a
+ *   code of the coordinator's when it does not take this worker or drops it, ERR_WORKER_STOPPED on
+ *   `stopSignal`, and those of dialling, memory and engines.
  */
-export async function runWorker(_options: WorkerOptions): Promise<WorkerOutcome> {
-  assert(false, "the worker is being written");
+export async function runWorker(options: WorkerOptions): Promise<WorkerOutcome> {
+  const { url, timeoutMs, name, packageVersion } = options;
+  const settings: CommunicationSettings = { url, timeoutMs, name, packageVersion };
+  // The compiled file: Node runs no TypeScript in a thread of its own.
+  const thread = new Worker(new URL("./communication-thread.js", import.meta.url), {
+    workerData: settings,
+  });
+  const inbox = new Inbox();
+  thread.on("message", (message: ToCompute) => inbox.put(message));
+  thread.on("error", (error) => inbox.fail(error));
+  thread.on("exit", () => inbox.fail(ended("The communication thread has ended by itself.")));
+  options.stopSignal.addEventListener("abort", () => {
+    inbox.fail(
+      new TrainerError("ERR_WORKER_STOPPED", "Stopped by request; the run goes on without."),
+    );
+  });
+  const tell = (message: ToCommunication) => thread.postMessage(message);
+  try {
+    return await work(options, inbox, tell);
+  } catch (error) {
+    if (error instanceof TrainerError && error.code !== "ERR_COORDINATOR_LOST") {
+      const { code, message } = error;
+      tell({ type: "send", message: { type: "worker-failed", code, message } });
+    }
+    throw error;
+  } finally {
+    tell({ type: "close", reason: "this worker ends" });
+    await exited(thread);
+  }
+}
+
+async function work(
+  options: WorkerOptions,
+  inbox: Inbox,
+  tell: (message: ToCommunication) => void,
+): Promise<Ended> {
+  const { log } = options;
+  const welcome = await inbox.welcome();
+  const configuration = resolveConfiguration({ ...welcome.configuration });
+  const model = modelOf(configuration);
+  const { tensors, numParams } = parameterLayout(model);
+  const memory = await createTrainingMemory(configuration, numParams);
+  tell({ type: "memory", ...memory.map });
+  log.info(`Worker ${welcome.workerId}: ${numParams} parameters, ${configuration.steps} steps.`);
+  const engineName = options.engine ?? configuration.engine;
+  const { device, numThreads } = options;
+  await using engine = await createEngine({ engine: engineName, device, model, numThreads, log });
+  log.info(`Engine: ${engine.description.runtime}, ${engine.description.numThreads} thread(s).`);
+  const compute = new ComputeThread({
+    ...{ workerId: welcome.workerId, configuration, layout: tensors, engine, memory, tell },
+  });
+  if (!welcome.restore) {
+    memory.parameters.set(initialParameters(model, configuration.seed));
+    compute.begin(welcome.step);
+  }
+  inbox.handOver(compute);
+  return compute.run();
+}
+
+/** What the communication thread says, until the compute thread stands. */
+class Inbox {
+  #messages: ToCompute[] = [];
+  #failure: unknown;
+  #compute: ComputeThread | undefined;
+  #onFirst: () => void = () => undefined;
+
+  put(message: ToCompute): void {
+    if (this.#compute === undefined) this.#messages.push(message);
+    else this.#compute.hear(message);
+    this.#onFirst();
+  }
+
+  fail(error: unknown): void {
+    this.#failure ??= error;
+    this.#compute?.fail(error);
+    this.#onFirst();
+  }
+
+  /** The first message. @throws what it was instead. */
+  async welcome(): Promise<Welcome> {
+    while (this.#messages.length === 0 && this.#failure === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#onFirst = resolve;
+      });
+    }
+    const message = this.#messages.shift();
+    if (message?.type === "work" && message.message.type === "welcome") return message.message;
+    if (message?.type === "failed") throw errorOf(message);
+    if (message?.type === "finished") throw ended(`The coordinator said: ${message.reason}.`);
+    if (this.#failure !== undefined) throw this.#failure;
+    throw new TrainerError("ERR_PROTOCOL", "The coordinator did not begin with a welcome.");
+  }
+
+  /** Everything goes to the compute thread from now on, also what has come before. */
+  handOver(compute: ComputeThread): void {
+    this.#compute = compute;
+    for (const message of this.#messages.splice(0)) compute.hear(message);
+    if (this.#failure !== undefined) compute.fail(this.#failure);
+  }
+}
+
+function ended(message: string): TrainerError {
+  const code: ErrorCode = "ERR_COORDINATOR_LOST";
+  return new TrainerError(code, message);
+}
+
+function exited(thread: Worker): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => void thread.terminate(), GOODBYE_MS);
+    thread.once("exit", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    // It may have ended before.
+    if (thread.threadId === -1) {
+      clearTimeout(timer);
+      resolve();
+    }
+  });
 }

@@ -1,0 +1,267 @@
+import { assertNever, defined } from "../base/assert.ts";
+import type { Clock } from "../base/clock.ts";
+import { digestOf } from "../base/digest.ts";
+import { type ErrorCode, TrainerError } from "../base/errors.ts";
+import { COORDINATOR_ID } from "../collective/exchange-plan.ts";
+import { attachKernels, type Kernels } from "../kernels/kernels.ts";
+import type { Link } from "../protocol/link.ts";
+import type { Form, Message, Welcome } from "../protocol/messages.ts";
+import { StateAssembly, type StateVectors, stateFrames } from "../protocol/state-frames.ts";
+import type { TensorFrame } from "../protocol/tensor-frame.ts";
+import { ExchangeDesk } from "./exchange-desk.ts";
+import { PeerMesh } from "./peer-mesh.ts";
+import type { MemoryMap, ToCommunication, ToCompute } from "./thread-messages.ts";
+
+/** What the communication thread is made of. */
+export interface CommunicationOptions {
+  /** An open link to the coordinator, on which `hello` has been sent. */
+  readonly coordinator: Link;
+  dialPeer(address: { readonly host: string; readonly port: number }, label: string): Promise<Link>;
+  readonly clock: Clock;
+  /** To the compute thread. */
+  tell(message: ToCompute): void;
+  /** Nothing more will be said or heard. */
+  onEnd(): void;
+}
+
+/** The memory that both threads work on, seen from here. */
+interface Attached {
+  readonly kernels: Kernels;
+  readonly map: MemoryMap;
+  readonly desk: ExchangeDesk;
+  readonly state: StateVectors;
+}
+
+/**
+ * The thread that talks: all sockets of a worker, its heartbeats and its part in exchanges. It passes
+ * on to the compute thread what is to be computed, and decides nothing about the run.
+ */
+export class Communication {
+  readonly #options: CommunicationOptions;
+  readonly #mesh: PeerMesh;
+  #welcome: Welcome | undefined;
+  #form: Form | undefined;
+  #attached: Attached | undefined;
+  #assembly: StateAssembly | undefined;
+  /** State frames that came before the memory. */
+  #early: TensorFrame[] = [];
+  #isOver: boolean = false;
+
+  constructor(options: CommunicationOptions) {
+    this.#options = options;
+    this.#mesh = new PeerMesh({
+      dialPeer: options.dialPeer,
+      clock: options.clock,
+      onFrame: (peerId, frame) => this.#onPeerFrame(peerId, frame),
+      onLinked: (generation) => this.#say({ type: "linked", generation }),
+      onLost: (generation, peerId, reason) => {
+        this.#attached?.desk.forget(peerId);
+        this.#say({ type: "peer-lost", generation, peerId, reason });
+      },
+    });
+    options.coordinator.listen({
+      onMessage: (message) => this.#guarded(() => this.#onMessage(message)),
+      onTensor: (frame) => this.#guarded(() => this.#onCoordinatorFrame(frame)),
+      onClose: (reason) =>
+        this.#fail(
+          "ERR_COORDINATOR_LOST",
+          `The link to the coordinator at ${options.coordinator.label} has ended: ${reason}. ` +
+            "Look at its log; start this worker again when it runs.",
+        ),
+    });
+  }
+
+  /** Takes a peer that called. */
+  accept(link: Link): void {
+    this.#mesh.accept(link);
+  }
+
+  /** Hears the compute thread. */
+  async hear(message: ToCommunication): Promise<void> {
+    switch (message.type) {
+      case "memory":
+        await this.#attach(message);
+        return;
+      case "send":
+        this.#options.coordinator.send(message.message);
+        return;
+      case "begin":
+        this.#begin(message);
+        return;
+      case "partial":
+        this.#attached?.desk.addPartial(message, message.node, message.byteOffset);
+        return;
+      case "snapshot":
+        await this.#sendSnapshot(message.step, message.buffer);
+        return;
+      case "close":
+        this.#end(message.reason);
+        return;
+      default:
+        assertNever(message);
+    }
+  }
+
+  /** Ends by an error of this thread's own. */
+  fail(error: unknown): void {
+    if (error instanceof TrainerError) this.#fail(error.code, error.message);
+    else throw error;
+  }
+
+  #onMessage(message: Message): void {
+    switch (message.type) {
+      case "welcome":
+        this.#welcome = message;
+        this.#mesh.introduce(message.workerId, message.meshSecret);
+        this.#options.tell({ type: "work", message });
+        return;
+      case "form":
+        this.#onForm(message);
+        return;
+      case "assign":
+      case "commit":
+      case "evaluate":
+      case "send-snapshot":
+        this.#options.tell({ type: "work", message });
+        return;
+      case "reject":
+        this.#fail(message.code, `The coordinator refuses this worker: ${message.message}`);
+        return;
+      case "finish":
+        this.#options.tell({ type: "finished", reason: message.reason });
+        this.#end("the run has ended");
+        return;
+      case "hello":
+      case "prepared":
+      case "linked":
+      case "computed":
+      case "ready":
+      case "digest":
+      case "evaluated":
+      case "peer-lost":
+      case "worker-failed":
+      case "peer-hello":
+      case "peer-welcome":
+        throw new TrainerError(
+          "ERR_PROTOCOL",
+          `The coordinator sent "${message.type}", which it never says. Check the URL.`,
+        );
+      default:
+        assertNever(message);
+    }
+  }
+
+  #onForm(form: Form): void {
+    this.#form = form;
+    this.#attached?.desk.abort();
+    this.#options.tell({ type: "work", message: form });
+    if (this.#attached?.map.allReduce === "star") {
+      this.#say({ type: "linked", generation: form.generation });
+    } else {
+      this.#mesh.link(form);
+    }
+  }
+
+  async #attach({ type: _, ...map }: Extract<ToCommunication, { readonly type: "memory" }>) {
+    const kernels = await attachKernels(map.memory);
+    const selfId = defined(this.#welcome, "the welcome before the memory").workerId;
+    const { numParams } = map;
+    const desk = new ExchangeDesk({
+      ...{ selfId, map, kernels },
+      onSummed: (moment) => this.#options.tell({ type: "summed", ...moment }),
+      onViolation: (peerId, error) => this.#onViolation(peerId, error),
+    });
+    const state: StateVectors = [
+      kernels.view(map.parameters, numParams),
+      kernels.view(map.firstMoments, numParams),
+      kernels.view(map.secondMoments, numParams),
+    ];
+    this.#attached = { kernels, map, desk, state };
+    for (const frame of this.#early.splice(0)) this.#guarded(() => this.#takeState(frame));
+  }
+
+  #begin({ ranges, ...moment }: Extract<ToCommunication, { readonly type: "begin" }>): void {
+    const { generation } = moment;
+    // A new generation may have been formed since: then the compute thread is about to hear of it.
+    if (this.#form === undefined || generation !== this.#form.generation) return;
+    const memberIds = this.#form.members.map(({ workerId }) => workerId);
+    const { desk, map } = defined(this.#attached, "the memory");
+    const links =
+      map.allReduce === "mesh"
+        ? new Map(this.#mesh.links)
+        : new Map([[COORDINATOR_ID, this.#options.coordinator]]);
+    // A member's link that has just been lost: the coordinator forms another generation.
+    const isWhole = map.allReduce === "star" || links.size >= memberIds.length - 1;
+    if (isWhole) desk.begin(moment, ranges, { memberIds, links });
+  }
+
+  #onCoordinatorFrame(frame: TensorFrame): void {
+    if (frame.kind !== "state") this.#attached?.desk.receive(COORDINATOR_ID, frame);
+    else if (this.#attached === undefined) this.#early.push(frame);
+    else this.#takeState(frame);
+  }
+
+  #takeState(frame: TensorFrame): void {
+    const { state } = defined(this.#attached, "the memory");
+    const isFirst = frame.vector === 0 && frame.offset === 0;
+    if (isFirst || this.#assembly === undefined) {
+      this.#assembly = new StateAssembly(frame.step, state);
+    }
+    this.#assembly.take(frame);
+    if (this.#assembly.isComplete) this.#options.tell({ type: "restored", step: frame.step });
+  }
+
+  async #sendSnapshot(step: number, buffer: SharedArrayBuffer): Promise<void> {
+    const { map } = defined(this.#attached, "the memory");
+    const vector = (i: number) =>
+      new Float32Array(buffer, i * map.numParams * Float32Array.BYTES_PER_ELEMENT, map.numParams);
+    const state: StateVectors = [vector(0), vector(1), vector(2)];
+    for (const frame of stateFrames(step, state)) {
+      await this.#options.coordinator.sendTensor(frame);
+    }
+    this.#say({ type: "digest", step, digest: digestOf(state[0]) });
+    this.#options.tell({ type: "snapshot-sent" });
+  }
+
+  #onPeerFrame(peerId: number, frame: TensorFrame): void {
+    try {
+      this.#attached?.desk.receive(peerId, frame);
+    } catch (error) {
+      if (!(error instanceof TrainerError)) throw error;
+      this.#onViolation(peerId, error);
+    }
+  }
+
+  #onViolation(peerId: number, error: TrainerError): void {
+    if (peerId === COORDINATOR_ID) this.#fail(error.code, error.message);
+    else this.#mesh.accuse(peerId, error.message);
+  }
+
+  #say(message: Parameters<Link["send"]>[0]): void {
+    this.#options.coordinator.send(message);
+  }
+
+  #guarded(action: () => void): void {
+    if (this.#isOver) return;
+    try {
+      action();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #fail(code: ErrorCode | string, message: string): void {
+    if (this.#isOver) return;
+    this.#options.tell({ type: "failed", code, message });
+    this.#end(message);
+  }
+
+  #end(reason: string): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#attached?.desk.abort();
+    this.#mesh.close(reason);
+    this.#options.coordinator.close(reason);
+    this.#options.onEnd();
+  }
+}

@@ -1,0 +1,106 @@
+import { assert, defined } from "../base/assert.ts";
+import type { TrainerError } from "../base/errors.ts";
+import { Exchange } from "../collective/exchange.ts";
+import { planMesh, planStar } from "../collective/exchange-plan.ts";
+import { FrameMailbox, mailboxBytesPerPeer } from "../collective/frame-mailbox.ts";
+import type { Kernels } from "../kernels/kernels.ts";
+import type { Link } from "../protocol/link.ts";
+import type { LeafRange, Moment } from "../protocol/messages.ts";
+import type { TensorFrame } from "../protocol/tensor-frame.ts";
+import type { MemoryMap } from "./thread-messages.ts";
+
+/** What the desk needs. */
+export interface ExchangeDeskOptions {
+  readonly selfId: number;
+  readonly map: MemoryMap;
+  /** Attached to the memory of `map`. */
+  readonly kernels: Kernels;
+  /** The sum of a moment is whole. */
+  onSummed(moment: Moment): void;
+  /** A peer's frame was wrong. */
+  onViolation(peerId: number, error: TrainerError): void;
+}
+
+/** Members of a generation and the links to those who take part in its exchanges. */
+export interface Fleet {
+  readonly memberIds: readonly number[];
+  readonly links: ReadonlyMap<number, Link>;
+}
+
+/** Runs one exchange after another; at most one is open. */
+export class ExchangeDesk {
+  readonly #options: ExchangeDeskOptions;
+  readonly #mailbox: FrameMailbox;
+  /** Everything that touches the exchange goes through here, one after another. */
+  #queue: Promise<void> = Promise.resolve();
+  #exchange: Exchange | undefined;
+
+  constructor(options: ExchangeDeskOptions) {
+    this.#options = options;
+    const { numParams, numLeaves } = options.map;
+    const bytesPerPeerMax = mailboxBytesPerPeer(numParams + 1, numLeaves);
+    this.#mailbox = new FrameMailbox({ bytesPerPeerMax });
+  }
+
+  /** Opens the exchange of a moment: the sum buffer is free. */
+  begin(moment: Moment, ranges: readonly LeafRange[], fleet: Fleet): void {
+    this.#enqueue(() => this.#open(moment, ranges, fleet));
+  }
+
+  /** A node of our own is done. */
+  addPartial({ generation, step }: Moment, node: LeafRange, byteOffset: number): void {
+    this.#enqueue(() => {
+      const { kernels, map } = this.#options;
+      const plan = this.#exchange?.plan;
+      if (plan?.generation !== generation || plan.step !== step) return;
+      this.#exchange?.addPartial(node, kernels.view(byteOffset, map.numParams + 1));
+    });
+  }
+
+  /** Stops the open exchange: its generation is over. */
+  abort(): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
+    // At once, so that nothing is read or written any more; the next one waits until all has left.
+    const aborted = exchange.abort();
+    this.#enqueue(() => aborted);
+  }
+
+  /** A frame of a peer, for the open exchange or a later one. */
+  receive(fromId: number, frame: TensorFrame): void {
+    this.#mailbox.receive(fromId, frame);
+  }
+
+  /** What a peer has sent ahead is void: its link has closed. */
+  forget(peerId: number): void {
+    this.#mailbox.forget(peerId);
+  }
+
+  /** What the open exchange still misses. */
+  waitingFor(): string | undefined {
+    return this.#exchange?.waitingFor();
+  }
+
+  #open(moment: Moment, ranges: readonly LeafRange[], { memberIds, links }: Fleet): void {
+    const { selfId, map, kernels, onSummed, onViolation } = this.#options;
+    const { generation, step } = moment;
+    assert(memberIds.length === ranges.length, "a range for each member");
+    const members = memberIds.map((id, i) => ({ id, range: defined(ranges[i], "a range") }));
+    const { numLeaves } = map;
+    const vectorLength = map.numParams + 1;
+    const request = { generation, step, numLeaves, vectorLength, members };
+    const plan = map.allReduce === "mesh" ? planMesh(request) : planStar(request);
+    const sum = kernels.view(map.sum, vectorLength);
+    const scratch = kernels.view(map.scratch, map.scratchFloats);
+    const exchange = new Exchange({ plan, selfId, links, sum, scratch, kernels });
+    this.#exchange = exchange;
+    for (const { fromId, error } of this.#mailbox.open(exchange)) onViolation(fromId, error);
+    void exchange.done.then((end) => {
+      if (end === "complete") onSummed({ generation, step });
+    });
+  }
+
+  #enqueue(action: () => void | Promise<void>): void {
+    this.#queue = this.#queue.then(action);
+  }
+}

@@ -1,0 +1,75 @@
+import type { SharedMemory } from "../kernels/web-assembly.ts";
+import type {
+  Assign,
+  Commit,
+  Computed,
+  DigestReport,
+  Evaluate,
+  Evaluated,
+  Form,
+  LeafRange,
+  Moment,
+  Prepared,
+  Ready,
+  SendSnapshot,
+  Welcome,
+  WorkerFailed,
+} from "../protocol/messages.ts";
+
+/** What the communication thread is started with. */
+export interface CommunicationSettings {
+  readonly url: string;
+  readonly timeoutMs: number;
+  readonly name: string;
+  readonly packageVersion: string;
+}
+
+/** What the coordinator says to the compute thread, by way of the communication thread. */
+export type WorkMessage = Welcome | Form | Assign | Commit | Evaluate | SendSnapshot;
+
+/** Everything that the communication thread says to the compute thread. */
+export type ToCompute =
+  | { readonly type: "work"; readonly message: WorkMessage }
+  /** "The state after `step` updates lies in the vectors." */
+  | { readonly type: "restored"; readonly step: number }
+  /** "The gradient sum of this moment lies in `sum`." */
+  | ({ readonly type: "summed" } & Moment)
+  /** "The snapshot has left; its buffer is yours again." */
+  | { readonly type: "snapshot-sent" }
+  /** "The coordinator has ended the run, or its part with us." My last message. */
+  | { readonly type: "finished"; readonly reason: string }
+  /** "We cannot go on." My last message. */
+  | { readonly type: "failed"; readonly code: string; readonly message: string };
+
+/** Where the vectors lie in the shared memory: byte offsets and numbers of floats. */
+export interface MemoryMap {
+  readonly memory: SharedMemory;
+  readonly numParams: number;
+  readonly numLeaves: number;
+  readonly allReduce: "mesh" | "star";
+  /** Byte offsets of f32[numParams]. */
+  readonly parameters: number;
+  readonly firstMoments: number;
+  readonly secondMoments: number;
+  /** Byte offset of f32[numParams + 1]: the gradient sum, then the loss sum. */
+  readonly sum: number;
+  readonly scratch: number;
+  readonly scratchFloats: number;
+}
+
+/** Everything that the compute thread says to the communication thread. */
+export type ToCommunication =
+  /** "Here are the vectors; state frames may be written." */
+  | ({ readonly type: "memory" } & MemoryMap)
+  | { readonly type: "send"; readonly message: Told }
+  /** "The sum buffer is free: open the exchange of this moment." */
+  | ({ readonly type: "begin"; readonly ranges: readonly LeafRange[] } & Moment)
+  /** "This node's partial is done", at a byte offset, f32[numParams + 1]. */
+  | ({ readonly type: "partial"; readonly node: LeafRange; readonly byteOffset: number } & Moment)
+  /** "Send this copy of the state": f32[3 * numParams], parameters, first and second moments. */
+  | { readonly type: "snapshot"; readonly step: number; readonly buffer: SharedArrayBuffer }
+  /** "Say goodbye and end." */
+  | { readonly type: "close"; readonly reason: string };
+
+/** What the compute thread has to say to the coordinator. */
+export type Told = Prepared | Computed | Ready | DigestReport | Evaluated | WorkerFailed;

@@ -1,0 +1,157 @@
+import { assert, assertNever } from "../base/assert.ts";
+import { TrainerError } from "../base/errors.ts";
+import type { Assign, Commit, Evaluate, Form, Moment, SendSnapshot } from "../protocol/messages.ts";
+
+/** What the compute thread has been asked and how far it is. A value: pure functions make new ones. */
+export interface WorkState {
+  readonly generation: number;
+  /** Updates done. */
+  readonly step: number;
+  /** This worker's index among the members; -1: not a member. */
+  readonly memberIndex: number;
+  /** Assignments of this generation, by step. */
+  readonly assigned: ReadonlyMap<number, Assign>;
+  readonly attempt: Attempt;
+  readonly commit: Commit | undefined;
+  readonly evaluations: readonly Evaluate[];
+  /** Steps after which a snapshot was asked for, and not taken yet. */
+  readonly snapshots: readonly number[];
+  /** Whether the snapshot's buffer is on its way out. */
+  readonly isSnapshotLeaving: boolean;
+}
+
+/** How far the current step is. */
+export type Attempt = "none" | "computing" | "exchanging" | "summed" | "ready";
+
+/** What the compute thread does next. */
+export type Task =
+  | { readonly type: "update"; readonly commit: Commit }
+  | { readonly type: "snapshot"; readonly step: number }
+  /** Opens the exchange and the fold of a step. */
+  | { readonly type: "begin"; readonly assign: Assign }
+  /** Computes the fold's next leaf. */
+  | { readonly type: "leaf" }
+  /** Computes the norm of the sum and reports. */
+  | { readonly type: "report" }
+  | { readonly type: "evaluate"; readonly evaluate: Evaluate };
+
+/** The state of a worker that holds the parameters of `step` and is no member yet. */
+export function initialWorkState(step: number): WorkState {
+  return {
+    ...{ generation: 0, step, memberIndex: -1, assigned: new Map(), attempt: "none" },
+    ...{ commit: undefined, evaluations: [], snapshots: [], isSnapshotLeaving: false },
+  };
+}
+
+/** What the coordinator asks, taken in. */
+export function take(
+  state: WorkState,
+  message: Form | Assign | Commit | Evaluate | SendSnapshot,
+  workerId: number,
+): WorkState {
+  switch (message.type) {
+    case "form":
+      return onForm(state, message, workerId);
+    case "assign":
+      if (message.generation !== state.generation) return state;
+      return { ...state, assigned: new Map(state.assigned).set(message.step, message) };
+    case "commit":
+      return onCommit(state, message);
+    case "evaluate":
+      return { ...state, evaluations: [...state.evaluations, message] };
+    case "send-snapshot":
+      return { ...state, snapshots: [...state.snapshots, message.step] };
+    default:
+      return assertNever(message);
+  }
+}
+
+/**
+ * A new generation ends the attempt under way. A commit that was sent before still counts: its sum
+ * lies in the buffer until the next exchange is opened.
+ */
+function onForm(state: WorkState, form: Form, workerId: number): WorkState {
+  const stepThen = state.step + (state.commit === undefined ? 0 : 1);
+  if (form.step !== stepThen) {
+    throw new TrainerError(
+      "ERR_PROTOCOL",
+      `Generation ${form.generation} begins at step ${form.step}, but this worker is at step ` +
+        `${stepThen}. Check that all run one version.`,
+    );
+  }
+  return {
+    ...state,
+    generation: form.generation,
+    memberIndex: form.members.findIndex((member) => member.workerId === workerId),
+    assigned: new Map(),
+    attempt: state.commit === undefined ? "none" : state.attempt,
+  };
+}
+
+function onCommit(state: WorkState, commit: Commit): WorkState {
+  const { generation, step, attempt } = state;
+  if (commit.generation !== generation || commit.step !== step || attempt !== "ready") {
+    throw new TrainerError(
+      "ERR_PROTOCOL",
+      `The coordinator committed step ${commit.step} of generation ${commit.generation}, but this ` +
+        `worker is ${attempt} at step ${step} of generation ${generation}.`,
+    );
+  }
+  return { ...state, commit };
+}
+
+/** All leaves of the current step are done. */
+export function leavesDone(state: WorkState): WorkState {
+  assert(state.attempt === "computing", `leaves done while ${state.attempt}`);
+  return { ...state, attempt: "exchanging" };
+}
+
+/** The exchange of a moment has ended; one of a former moment changes nothing. */
+export function takeSum(state: WorkState, { generation, step }: Moment): WorkState {
+  const isCurrent = generation === state.generation && step === state.step;
+  return isCurrent && state.attempt === "exchanging" ? { ...state, attempt: "summed" } : state;
+}
+
+/**
+ * What to do next; undefined when there is nothing but to wait.
+ *
+ * A snapshot of this step comes before the update that would end it; words to those who wait come
+ * before work of one's own.
+ */
+export function nextTask(state: WorkState): Task | undefined {
+  const { commit, snapshots, evaluations, attempt, step, isSnapshotLeaving } = state;
+  if (snapshots.includes(step) && !isSnapshotLeaving) return { type: "snapshot", step };
+  if (commit !== undefined) return { type: "update", commit };
+  if (attempt === "summed") return { type: "report" };
+  const evaluate = evaluations[0];
+  if (evaluate !== undefined) return { type: "evaluate", evaluate };
+  if (attempt === "computing") return { type: "leaf" };
+  const assign = state.assigned.get(step);
+  if (attempt === "none" && assign !== undefined) return { type: "begin", assign };
+  return undefined;
+}
+
+/** The state after a task. */
+export function taskDone(state: WorkState, task: Task): WorkState {
+  switch (task.type) {
+    case "snapshot": {
+      const snapshots = state.snapshots.filter((step) => step !== task.step);
+      return { ...state, snapshots, isSnapshotLeaving: true };
+    }
+    case "update": {
+      const assigned = new Map(state.assigned);
+      assigned.delete(state.step);
+      return { ...state, assigned, step: state.step + 1, attempt: "none", commit: undefined };
+    }
+    case "begin":
+      return { ...state, attempt: "computing" };
+    case "leaf":
+      return state;
+    case "report":
+      return { ...state, attempt: "ready" };
+    case "evaluate":
+      return { ...state, evaluations: state.evaluations.filter((one) => one !== task.evaluate) };
+    default:
+      return assertNever(task);
+  }
+}
