@@ -104,8 +104,11 @@ function quotient(error: number, size: number): number {
   return error === 0 ? 0 : error / size;
 }
 
-function distanceL2(a: Float32Array, b: Float32Array): number {
-  return Math.sqrt(a.reduce((sum, value, i) => sum + (value - (b[i] ?? Number.NaN)) ** 2, 0));
+/** NaN when `actual` is too short. */
+function distanceL2(actual: Float32Array, expected: Float32Array): number {
+  const squares = (sum: number, value: number, i: number) =>
+    sum + ((actual[i] ?? Number.NaN) - value) ** 2;
+  return Math.sqrt(expected.reduce(squares, 0));
 }
 
 function lengthL2(vector: Float32Array): number {
