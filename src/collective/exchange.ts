@@ -134,7 +134,7 @@ export class Exchange {
     for (const [id, { numWaiting }] of this.#senders) {
       if (numWaiting > 0) waits.push(`${this.#labelOf(id)} to take ${numWaiting} frames`);
     }
-    return waits.join("; ");
+    return waits.length === 0 ? undefined : waits.join("; ");
   }
 
   #receivePartial(fromId: number, frame: TensorFrame, chunk: ChunkSum): void {
