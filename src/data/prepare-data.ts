@@ -5,10 +5,11 @@ import { encodeParts } from "./encode-parts.ts";
 import type { DataManifest, SplitManifest } from "./manifest.ts";
 import { planSplit, type SplitPlan } from "./plan-split.ts";
 import { type CorpusPiece, readCorpus } from "./read-corpus.ts";
-import { splitCorpus } from "./split-corpus.ts";
+import { type PartPiece, splitCorpus } from "./split-corpus.ts";
 import { type CorpusSurvey, surveyCorpus } from "./survey-corpus.ts";
 import { makeTokenizer } from "./tokenizers/make-tokenizer.ts";
 import type { TokenizerName } from "./tokenizers/tokenizer.ts";
+import { wholeWords } from "./whole-words.ts";
 import { type WrittenParts, writeManifest, writeParts } from "./write-data-files.ts";
 import { checkReplaceable, writeFolder } from "./write-folder.ts";
 
@@ -66,7 +67,7 @@ export async function prepareData(
     name: options.tokenizer,
     vocabSize: options.vocabSize,
     alphabet: survey.alphabet,
-    trainingText: () => parts("training the tokenizer"),
+    trainingText: () => trainingText(parts("training the tokenizer")),
     log: listeners.log ?? silentLog,
   });
   const splitManifest = describeSplit(split, validationFraction, plan);
@@ -92,6 +93,10 @@ function openCorpus(
     }
   }
   return { pieces };
+}
+
+async function* trainingText(pieces: AsyncIterable<PartPiece>): AsyncGenerator<string> {
+  for await (const { part, text } of wholeWords(pieces)) if (part === "train") yield text;
 }
 
 function describeSplit(

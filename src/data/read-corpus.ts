@@ -6,7 +6,7 @@ export interface CorpusPiece {
   readonly text: string;
   /** Index of the document in the corpus. */
   readonly document: number;
-  /** No more text of this document comes after. */
+  /** No more text of this document comes after, but another document's does. */
   readonly endsDocument: boolean;
   /** Bytes read so far, for progress. */
   readonly doneBytes: number;
@@ -31,8 +31,9 @@ export async function* readCorpus(
       yield { text, document, endsDocument: false, doneBytes };
     }
     doneBytes += file.bytes;
-    const isOpen = lastCharacter !== "" && lastCharacter !== "\n" && document + 1 < files.length;
+    const endsDocument = lastCharacter !== "" && document + 1 < files.length;
+    const isOpen = endsDocument && lastCharacter !== "\n";
     const text = isOpen && separator === "newline" ? "\n" : "";
-    yield { text, document, endsDocument: true, doneBytes };
+    yield { text, document, endsDocument, doneBytes };
   }
 }

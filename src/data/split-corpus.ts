@@ -6,8 +6,8 @@ import type { CorpusPiece } from "./read-corpus.ts";
 export interface PartPiece {
   readonly part: "train" | "validation";
   readonly text: string;
+  /** No more text of this document comes after, but another document's does. */
   readonly endsDocument: boolean;
-  readonly doneBytes: number;
 }
 
 /** Gives each piece of a corpus to its part, cutting pieces where the plan does. */
@@ -16,15 +16,15 @@ export async function* splitCorpus(
   plan: SplitPlan,
 ): AsyncGenerator<PartPiece> {
   const cutter = cutterOf(plan);
-  for await (const { text, document, endsDocument, doneBytes } of pieces) {
+  for await (const { text, document, endsDocument } of pieces) {
     let rest = text;
     while (rest.length > 0) {
       const { length, part } = cutter.next(rest, document);
-      if (length > 0) yield { part, text: rest.slice(0, length), endsDocument: false, doneBytes };
+      if (length > 0) yield { part, text: rest.slice(0, length), endsDocument: false };
       rest = rest.slice(length);
     }
     if (endsDocument) {
-      yield { part: cutter.partOfEnd(document), text: "", endsDocument, doneBytes };
+      yield { part: cutter.partOfEnd(document), text: "", endsDocument };
     }
   }
 }

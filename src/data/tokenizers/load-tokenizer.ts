@@ -1,7 +1,9 @@
 import { TrainerError } from "../../base/errors.ts";
+import { bpeTokenizer } from "./bpe-tokenizer.ts";
 import { byteTokenizer } from "./byte-tokenizer.ts";
 import { charTokenizer } from "./char-tokenizer.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import { gpt2Tokenizer } from "./gpt2-tokenizer.ts";
+import type { BpeTokenizerDescription, Tokenizer } from "./tokenizer.ts";
 
 /**
  * The tokenizer of a description, checked: it may come from a file.
@@ -26,6 +28,12 @@ async function tokenizerOf(fields: Readonly<Record<string, unknown>>): Promise<T
       return byteTokenizer();
     case "char":
       return charTokenizer(checkedAlphabet(fields.alphabet));
+    case "bpe":
+      if (fields.words !== "smallinit-1")
+        throw damaged(`its words are ${JSON.stringify(fields.words)}`);
+      return bpeTokenizer(checkedMerges(fields.merges));
+    case "gpt2":
+      return gpt2Tokenizer();
     default:
       throw damaged(`its type is ${JSON.stringify(fields.type)}`);
   }
@@ -38,6 +46,17 @@ function checkedAlphabet(alphabet: unknown): string {
     throw damaged("its alphabet names a character twice");
   }
   return alphabet;
+}
+
+function checkedMerges(merges: unknown): BpeTokenizerDescription["merges"] {
+  if (!Array.isArray(merges)) throw damaged("it has no merges");
+  return merges.map((merge: unknown, i) => {
+    if (!Array.isArray(merge) || merge.length !== 2) throw damaged(`merge ${i} is no pair`);
+    const [left, right]: unknown[] = merge;
+    if (typeof left !== "number" || typeof right !== "number")
+      throw damaged(`merge ${i} is no pair`);
+    return [left, right] as const;
+  });
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
