@@ -40,7 +40,7 @@ export async function writePieces(
 }
 
 /** Keeps the event loop turning while gigabytes are hashed and written. */
-const MAX_WRITE_BYTES = 2 ** 24;
+const MAX_WRITE_BYTES = 2 ** 22;
 
 /** Waits until the disk has the names in a folder, where the system can do that. */
 export async function syncFolder(path: string, files: FileLayer): Promise<void> {

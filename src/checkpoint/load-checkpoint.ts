@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { digestOf } from "../base/digest.ts";
+import { digestWithPauses } from "../base/digest.ts";
 import type { Configuration } from "../configuration/configuration.ts";
 import { resolveConfiguration } from "../configuration/resolve-configuration.ts";
 import {
@@ -71,7 +71,7 @@ export async function loadCheckpoint(
   const { step } = state;
   if (typeof step !== "number") refuseCheckpoint(folder, `${STATE_FILE} has no step`);
   const { layout, parameters } = await readParameters(folder);
-  if (state.parameterDigest !== digestOf(parameters)) {
+  if (state.parameterDigest !== (await digestWithPauses(parameters))) {
     refuseCheckpoint(folder, `${MODEL_FILE} does not have the digest that ${STATE_FILE} names`);
   }
   return {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { assert } from "../base/assert.ts";
-import { digestOf } from "../base/digest.ts";
+import { digestWithPauses } from "../base/digest.ts";
 import { syncFolder, type WrittenFile, writePieces } from "../base/durable-file.ts";
 import { type FileLayer, systemFiles } from "../base/file-layer.ts";
 import type { TensorPlace } from "../base/tensor-place.ts";
@@ -93,7 +93,11 @@ async function writeContent(
     [MODEL_FILE]: safetensorsPieces(tensorsOf(layout, parameters), metadata),
     [OPTIMIZER_FILE]: safetensorsPieces(optimizerTensors, metadata),
     [CONFIG_FILE]: jsonPieces(sectionsOf(content.configuration)),
-    [STATE_FILE]: jsonPieces({ ...state, step, parameterDigest: digestOf(parameters) }),
+    [STATE_FILE]: jsonPieces({
+      ...state,
+      step,
+      parameterDigest: await digestWithPauses(parameters),
+    }),
   };
   if (tokenizer !== undefined) pieces[TOKENIZER_FILE] = jsonPieces(tokenizer);
 

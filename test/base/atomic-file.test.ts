@@ -15,7 +15,7 @@ test("writes and replaces text and bytes", async () => {
 
 test("writes content of several pieces whole", async () => {
   const path = join(await temporaryFolder(), "large");
-  const bytes = new Uint8Array(2 ** 25 + 5).map((_, i) => i % 251);
+  const bytes = new Uint8Array(2 ** 23 + 5).map((_, i) => i % 251);
   await writeFileAtomically(path, bytes);
   expect(Buffer.compare(await readFile(path), bytes)).toBe(0);
 });

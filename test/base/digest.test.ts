@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { digestOf } from "../../src/base/digest.ts";
+import { digestOf, digestWithPauses } from "../../src/base/digest.ts";
 
 test("is the SHA-256 of the little-endian bytes", () => {
   const bytes = [0, 0, 128, 63, 0, 0, 32, 192];
@@ -21,4 +21,14 @@ test("reads shared memory", () => {
 
 test("tells zeros of different sign apart, as bits do", () => {
   expect(digestOf(Float32Array.of(0))).not.toBe(digestOf(Float32Array.of(-0)));
+});
+
+test("is the same with pauses, in which others come to run", async () => {
+  const vector = new Float32Array(3 * 2 ** 20 + 5).map((_, i) => i);
+  let numTurns = 0;
+  setImmediate(() => numTurns++);
+  const digest = await digestWithPauses(vector);
+  expect(digest).toBe(digestOf(vector));
+  expect(numTurns).toBe(1);
+  expect(await digestWithPauses(new Float32Array(0))).toBe(digestOf(new Float32Array(0)));
 });
