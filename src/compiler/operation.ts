@@ -49,12 +49,8 @@ export type Operation =
   | { readonly type: "transpose"; readonly permutation: readonly number[] }
   /** Product over the last two dimensions, times `scale`; leading dimensions broadcast. */
   | MatMul
-  /** a · b + bias, of matrices; the bias f32[columns] is added to each row. */
-  | {
-      readonly type: "affine";
-      readonly transposeA: boolean;
-      readonly transposeB: boolean;
-    }
+  /** a · b · scale + c, of matrices; c is f32[columns], added to each row, or of the result's shape. */
+  | Affine
   | { readonly type: "softmax" }
   | { readonly type: "logSoftmax" }
   /** inputs: x, indices i32; rows of x along `axis`. */
@@ -67,6 +63,8 @@ export type Operation =
       readonly onValue: number;
       readonly offValue: number;
     }
+  /** inputs: x f32[rows, columns], indices i32[rows]; adds `amount` to each row at its index. */
+  | { readonly type: "addAtIndex"; readonly amount: number }
   | { readonly type: "slice"; readonly begin: readonly number[] }
   | { readonly type: "concat"; readonly axis: number }
   | {
@@ -84,6 +82,14 @@ export type Operation =
 /** Product over the last two dimensions, times `scale`; leading dimensions broadcast. */
 export interface MatMul {
   readonly type: "matMul";
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  readonly scale: number;
+}
+
+/** A product of matrices with something added. */
+export interface Affine {
+  readonly type: "affine";
   readonly transposeA: boolean;
   readonly transposeB: boolean;
   readonly scale: number;

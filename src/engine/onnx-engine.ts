@@ -15,7 +15,7 @@ import {
   traceLoss,
 } from "../compiler/model-programs.ts";
 import { optimize } from "../compiler/optimize.ts";
-import { type RowSum, splitRowSums } from "../compiler/passes/split-row-sums.ts";
+import type { RowSum } from "../compiler/passes/split-row-sums.ts";
 import type { ModelConfiguration } from "../configuration/configuration.ts";
 import { parameterLayout } from "../model/parameter-layout.ts";
 import type { Decoder, Engine, EngineDescription, TokenBlock } from "./engine.ts";
@@ -149,8 +149,8 @@ class OnnxEngine implements Engine {
 }
 
 async function compile(traced: Graph, numThreads: number): Promise<Compiled> {
-  const { graph, rowSums } = splitRowSums(traced);
-  const program = await compileOnnxProgram(optimize(graph), { numThreads });
+  const { graph, rowSums } = optimize(traced);
+  const program = await compileOnnxProgram(graph, { numThreads });
   return { program, outputs: program.newOutputs(), rowSums };
 }
 

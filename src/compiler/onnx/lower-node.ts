@@ -55,13 +55,18 @@ const LOWERINGS: Lowerings = {
     ),
   transpose: (site, { permutation }) => direct(site, "Transpose", { perm: { ints: permutation } }),
   matMul: lowerMatMul,
-  affine: (site, { transposeA, transposeB }) =>
-    direct(site, "Gemm", { transA: flag(transposeA), transB: flag(transposeB) }),
+  affine: (site, { transposeA, transposeB, scale }) =>
+    direct(site, "Gemm", {
+      transA: flag(transposeA),
+      transB: flag(transposeB),
+      alpha: { float: scale },
+    }),
   softmax: (site) => direct(site, "Softmax", { axis: { int: -1 } }),
   logSoftmax: (site) => direct(site, "LogSoftmax", { axis: { int: -1 } }),
   gather: (site, { axis }) => direct(site, "Gather", { axis: { int: axis } }),
   segmentSum: lowerSegmentSum,
   oneHot: lowerOneHot,
+  addAtIndex: lowerAddAtIndex,
   slice: lowerSlice,
   concat: (site, { axis }) => direct(site, "Concat", { axis: { int: axis } }),
   pad: ({ builder, inputs, outputs }, { before, after, fill }) =>
@@ -158,6 +163,20 @@ function lowerOneHot(site: Site, { depth, offValue, onValue }: OperationOf<"oneH
   builder.add("Cast", inputs, [wide], { to: { int: ONNX_TYPE.int64 } });
   const values = builder.floats([offValue, onValue]);
   builder.add("OneHot", [wide, builder.int64(depth), values], outputs);
+}
+
+/** Every index is of another row, so no two additions meet, whatever their order. */
+function lowerAddAtIndex(site: Site, { amount }: OperationOf<"addAtIndex">): void {
+  const { builder, inputs, outputs, shape } = site;
+  const [x = "", indices = ""] = inputs;
+  const numRows = defined(shape[0], "rows");
+  const column = builder.temporary();
+  builder.add("Reshape", [indices, builder.int64([numRows, 1])], [column]);
+  const amounts = builder.filled(amount, [numRows, 1]);
+  builder.add("ScatterElements", [x, column, amounts], outputs, {
+    axis: { int: 1 },
+    reduction: { text: "add" },
+  });
 }
 
 function lowerSlice(site: Site, { begin }: OperationOf<"slice">): void {

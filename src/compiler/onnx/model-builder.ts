@@ -1,4 +1,4 @@
-import type { Value } from "../graph.ts";
+import { numElements, type Value } from "../graph.ts";
 import type { OnnxAttribute, OnnxNode, OnnxTensor } from "./protobuf.ts";
 
 /** An ONNX model under construction: gives values their names and collects operators and tensors. */
@@ -64,6 +64,12 @@ export class ModelBuilder {
   float(value: number): string {
     const bytes = new Uint8Array(Float32Array.of(value).buffer);
     return this.#constant({ name: "", type: "float32", shape: [], bytes });
+  }
+
+  /** The name of a constant f32 tensor whose elements are all `value`. */
+  filled(value: number, shape: readonly number[]): string {
+    const bytes = new Uint8Array(new Float32Array(numElements(shape)).fill(value).buffer);
+    return this.#constant({ name: "", type: "float32", shape, bytes });
   }
 
   #constant(tensor: OnnxTensor): string {
