@@ -97,8 +97,8 @@ describe.each(topologies)("an exchange in a %s", (topology) => {
     // More workers than leaves: worker 2 has none, and owns chunks all the same.
     [3, 2],
   ])("gives %i workers the bits of %i leaves over sockets", async (numWorkers, numLeaves) => {
-    // Several chunks of the largest frames each.
-    const vectorLength = 700_001;
+    // Two large chunks or more.
+    const vectorLength = 300_001;
     const leaves = badlyRoundingLeaves(numLeaves, vectorLength);
     const pairs: SocketPair[] = [];
     const members = await makeFleet({
