@@ -26,7 +26,7 @@ export const PRESETS = {
     batchSize: 12,
     microBatchSize: 3,
     steps: 2000,
-    learningRate: 2e-3,
+    learningRate: 4e-3,
     minLearningRate: 1e-4,
     evaluateEvery: 500,
   },
