@@ -2,6 +2,7 @@ import type { Stats } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { TrainerError } from "../base/errors.ts";
+import { systemCode } from "../base/write-error.ts";
 
 /** One document of a corpus. */
 export interface CorpusFile {
@@ -83,7 +84,7 @@ async function statOf(path: string, shown: string): Promise<Stats> {
   try {
     return await stat(path);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") {
+    if (systemCode(cause) === "ENOENT") {
       throw new TrainerError(
         "ERR_CORPUS_MISSING",
         `There is no file or folder ${shown}. Check the path.`,

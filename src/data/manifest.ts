@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { TrainerError } from "../base/errors.ts";
+import { damaged } from "./data-errors.ts";
+import { readJson } from "./read-json.ts";
 import type { TokenType } from "./token-store.ts";
-import { damaged } from "./token-store.ts";
 import type { TokenizerName } from "./tokenizers/tokenizer.ts";
 
 /** Raised when a data folder changes its meaning. */
@@ -54,25 +54,11 @@ export interface SourceManifest {
  * Reads and checks a manifest.
  *
  * @returns undefined when there is none: nanoGPT's folders have only token files.
- * @throws {TrainerError} ERR_DATA_DAMAGED, ERR_DATA_VERSION.
+ * @throws {TrainerError} ERR_DATA_MISSING, ERR_DATA_DAMAGED, ERR_DATA_VERSION.
  */
 export async function readManifest(path: string): Promise<DataManifest | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new TrainerError("ERR_DATA_DAMAGED", `${path} cannot be read.`, { cause });
-  }
-  return checkedManifest(path, parsed(path, text));
-}
-
-function parsed(path: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw damaged(path, "it is not JSON");
-  }
+  const content = await readJson(path);
+  return content === undefined ? undefined : checkedManifest(path, content);
 }
 
 function checkedManifest(path: string, value: unknown): DataManifest {

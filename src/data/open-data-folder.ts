@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { TrainerError } from "../base/errors.ts";
+import { damaged } from "./data-errors.ts";
 import { fileDigest } from "./file-digest.ts";
 import { type DataManifest, type PartManifest, readManifest } from "./manifest.ts";
-import { damaged, openTokenStore, type TokenStore } from "./token-store.ts";
+import { readJson } from "./read-json.ts";
+import { openTokenStore, type TokenStore } from "./token-store.ts";
 import { loadTokenizer } from "./tokenizers/load-tokenizer.ts";
 import type { TokenizerDescription } from "./tokenizers/tokenizer.ts";
 import { visitTokens } from "./visit-tokens.ts";
@@ -137,17 +137,6 @@ async function checkDigest(path: string, expected: string): Promise<void> {
 }
 
 async function readTokenizer(path: string): Promise<TokenizerDescription | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new TrainerError("ERR_DATA_DAMAGED", `${path} cannot be read.`, { cause });
-  }
-  try {
-    return (await loadTokenizer(JSON.parse(text))).description;
-  } catch (cause) {
-    if (cause instanceof TrainerError) throw cause;
-    throw damaged(path, "it is not JSON");
-  }
+  const content = await readJson(path);
+  return content === undefined ? undefined : (await loadTokenizer(content)).description;
 }

@@ -1,4 +1,5 @@
 import { TrainerError } from "../base/errors.ts";
+import { type FileLayer, systemFiles } from "../base/file-layer.ts";
 import { type Log, silentLog } from "../base/log.ts";
 import { type CorpusFile, corpusFiles } from "./corpus-files.ts";
 import { encodeParts } from "./encode-parts.ts";
@@ -53,12 +54,13 @@ export interface PrepareProgress {
 export async function prepareData(
   options: PrepareOptions,
   listeners: PrepareListeners = {},
+  files: FileLayer = systemFiles,
 ): Promise<DataManifest> {
   const { validationFraction = 0.1, split = "interleaved" } = options;
   checkUsage(options, validationFraction);
   await checkReplaceable(options.outFolder);
-  const files = await corpusFiles(options.inputs);
-  const corpus = openCorpus(files, options, listeners);
+  const sources = await corpusFiles(options.inputs);
+  const corpus = openCorpus(sources, options, listeners);
 
   const survey = await surveyCorpus(corpus.pieces("reading"));
   const plan = planSplit(survey, split, validationFraction);
@@ -70,13 +72,17 @@ export async function prepareData(
     trainingText: () => trainingText(parts("training the tokenizer")),
     log: listeners.log ?? silentLog,
   });
-  const splitManifest = describeSplit(split, validationFraction, plan);
-  return writeFolder(options.outFolder, async (folder) => {
+  async function fill(folder: string): Promise<DataManifest> {
     const encoded = encodeParts(parts("encoding"), tokenizer);
-    const written = await writeParts(folder, encoded, tokenizer);
+    const written = await writeParts(folder, encoded, tokenizer, files);
     checkUnchanged(survey, written);
-    return writeManifest({ folder, files, tokenizer, written, split: splitManifest });
-  });
+    const content = { folder, sources, tokenizer, written };
+    return writeManifest(
+      { ...content, split: describeSplit(split, validationFraction, plan) },
+      files,
+    );
+  }
+  return writeFolder(options.outFolder, fill, files);
 }
 
 /** The corpus as a stream that can be read again, with progress. */

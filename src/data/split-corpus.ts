@@ -15,25 +15,26 @@ export async function* splitCorpus(
   pieces: AsyncIterable<CorpusPiece>,
   plan: SplitPlan,
 ): AsyncGenerator<PartPiece> {
-  const cutter = cutterOf(plan);
+  const cut = cutterOf(plan);
+  let part: PartPiece["part"] = "train";
   for await (const { text, document, endsDocument } of pieces) {
     let rest = text;
     while (rest.length > 0) {
-      const { length, part } = cutter.next(rest, document);
-      if (length > 0) yield { part, text: rest.slice(0, length), endsDocument: false };
-      rest = rest.slice(length);
+      const cutting = cut(rest, document);
+      part = cutting.part;
+      yield { part, text: rest.slice(0, cutting.length), endsDocument: false };
+      rest = rest.slice(cutting.length);
     }
-    if (endsDocument) {
-      yield { part: cutter.partOfEnd(document), text: "", endsDocument };
-    }
+    if (endsDocument) yield { part, text: "", endsDocument };
   }
 }
 
-interface Cutter {
-  /** How much of the beginning of `rest` goes to which part; `length` may be 0 at a border. */
-  next(rest: string, document: number): { length: number; part: PartPiece["part"] };
-  /** The part that holds the end of a document whose text has been cut. */
-  partOfEnd(document: number): PartPiece["part"];
+/** Says how much of the beginning of `rest`, never nothing, goes to which part. Called in order. */
+type Cutter = (rest: string, document: number) => Cutting;
+
+interface Cutting {
+  readonly length: number;
+  readonly part: PartPiece["part"];
 }
 
 function cutterOf(plan: SplitPlan): Cutter {
@@ -41,7 +42,10 @@ function cutterOf(plan: SplitPlan): Cutter {
     case "tail":
       return tailCutter(plan.trainCharacters);
     case "documents":
-      return documentCutter(plan.isValidation);
+      return (rest, document) => ({
+        length: rest.length,
+        part: plan.isValidation[document] ? "validation" : "train",
+      });
     case "blocks":
       return blockCutter(plan.blockCharacters, plan.fraction);
   }
@@ -49,22 +53,11 @@ function cutterOf(plan: SplitPlan): Cutter {
 
 function tailCutter(trainCharacters: number): Cutter {
   let left = trainCharacters;
-  return {
-    next(rest) {
-      if (left === 0) return { length: rest.length, part: "validation" };
-      const count = codePointsUpTo(left, rest);
-      left -= count;
-      return { length: indexAfter(rest, count), part: "train" };
-    },
-    partOfEnd: () => (left === 0 ? "validation" : "train"),
-  };
-}
-
-function documentCutter(isValidation: readonly boolean[]): Cutter {
-  const partOf = (document: number) => (isValidation[document] ? "validation" : "train");
-  return {
-    next: (rest, document) => ({ length: rest.length, part: partOf(document) }),
-    partOfEnd: partOf,
+  return (rest) => {
+    if (left === 0) return { length: rest.length, part: "validation" };
+    const count = codePointsUpTo(left, rest);
+    left -= count;
+    return { length: indexAfter(rest, count), part: "train" };
   };
 }
 
@@ -74,26 +67,26 @@ const OVERRUN_CHARACTERS = 64;
 function blockCutter(blockCharacters: number, fraction: number): Cutter {
   let block = 0;
   let left = blockCharacters;
-  let overrun = OVERRUN_CHARACTERS;
-  const part = () => (isValidationBlock(block, fraction) ? "validation" : "train");
-  function next(rest: string): { length: number; part: PartPiece["part"] } {
-    const current = part();
-    const count = codePointsUpTo(left, rest);
-    let length = indexAfter(rest, count);
-    left -= count;
-    while (left === 0 && length < rest.length) {
-      if (overrun === 0 || /\s/.test(rest[length] ?? "")) {
-        block += 1;
-        left = Math.max(1, blockCharacters - (OVERRUN_CHARACTERS - overrun));
-        overrun = OVERRUN_CHARACTERS;
-        break;
-      }
-      length += indexAfter(rest.slice(length, length + 2), 1);
-      overrun -= 1;
-    }
-    return { length, part: current };
+  let overrun = 0;
+  // Whether the block ends before `next`. What it has overrun is taken off the next block.
+  function endsBefore(next: string): boolean {
+    return left === 0 && (overrun === OVERRUN_CHARACTERS || /\s/.test(next));
   }
-  return { next, partOfEnd: part };
+  return (rest) => {
+    if (endsBefore(rest[0] ?? "")) {
+      block += 1;
+      left = Math.max(1, blockCharacters - overrun);
+      overrun = 0;
+    }
+    const count = codePointsUpTo(left, rest);
+    left -= count;
+    let length = indexAfter(rest, count);
+    while (left === 0 && length < rest.length && !endsBefore(rest[length] ?? "")) {
+      length = length + indexAfter(rest.slice(length, length + 2), 1);
+      overrun += 1;
+    }
+    return { length, part: isValidationBlock(block, fraction) ? "validation" : "train" };
+  };
 }
 
 /** The smaller of `limit` and the code points in `text`, without counting much further. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, open } from "node:fs/promises";
-import { TrainerError } from "../base/errors.ts";
+import type { FileHandle } from "node:fs/promises";
+import type { FileLayer } from "../base/file-layer.ts";
+import { asWriteError } from "../base/write-error.ts";
 import { TOKEN_BYTES, type TokenType } from "./token-store.ts";
 
 /** Tokens gathered before they are written: small writes are slow. */
@@ -19,8 +20,12 @@ export interface TokenFileWriter extends AsyncDisposable {
  *
  * @throws {TrainerError} ERR_WRITE, here and later: a full disk, a folder that cannot be written.
  */
-export async function createTokenFile(path: string, type: TokenType): Promise<TokenFileWriter> {
-  const file = await writing(path, () => open(path, "wx"));
+export async function createTokenFile(
+  path: string,
+  type: TokenType,
+  files: FileLayer,
+): Promise<TokenFileWriter> {
+  const file = await writing(path, () => files.open(path, "wx"));
   const hash = createHash("sha256");
   const buffer =
     type === "uint16" ? new Uint16Array(BUFFERED_TOKENS) : new Uint32Array(BUFFERED_TOKENS);
@@ -60,18 +65,10 @@ async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Runs what writes at `path`, and names the failure. @throws {TrainerError} ERR_WRITE. */
-export async function writing<T>(path: string, action: () => Promise<T>): Promise<T> {
+async function writing<T>(path: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (cause) {
-    if (cause instanceof TrainerError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new TrainerError(
-      "ERR_WRITE",
-      `${path} cannot be written (${reason}). Free some space or check the folder's permissions; ` +
-        "nothing was left half-written.",
-      { cause },
-    );
+    throw asWriteError(path, cause);
   }
 }

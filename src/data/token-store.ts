@@ -1,6 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { assert } from "../base/assert.ts";
-import { TrainerError } from "../base/errors.ts";
+import { damaged, missing } from "./data-errors.ts";
 
 /** How token ids lie in a file: little-endian, without a header. */
 export type TokenType = "uint16" | "uint32";
@@ -64,12 +64,7 @@ async function openFile(path: string): Promise<FileHandle> {
   try {
     return await open(path, "r");
   } catch (cause) {
-    throw new TrainerError(
-      "ERR_DATA_MISSING",
-      `The token file ${path} cannot be opened. A data folder holds train.bin and val.bin; ` +
-        "make one with `smallinit prepare`.",
-      { cause },
-    );
+    throw missing(path, cause);
   }
 }
 
@@ -114,13 +109,5 @@ function checkedIds({ ids, start, vocabSize, path }: Ids): Uint32Array {
   throw damaged(
     path,
     `token ${start + wrong} is ${ids[wrong]}, but the vocabulary has ${vocabSize} ids`,
-  );
-}
-
-/** The failure of a token file that is not what it should be. */
-export function damaged(path: string, what: string): TrainerError {
-  return new TrainerError(
-    "ERR_DATA_DAMAGED",
-    `${path} is damaged: ${what}. Prepare the data again, or copy the folder anew.`,
   );
 }

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
 import { join } from "node:path";
+import { writePieces } from "../base/durable-file.ts";
 import { TrainerError } from "../base/errors.ts";
+import type { FileLayer } from "../base/file-layer.ts";
+import { asWriteError } from "../base/write-error.ts";
 import type { CorpusFile } from "./corpus-files.ts";
 import type { EncodedPiece } from "./encode-parts.ts";
 import {
@@ -10,7 +12,7 @@ import {
   type PartManifest,
   type SplitManifest,
 } from "./manifest.ts";
-import { createTokenFile, type TokenFileWriter, writing } from "./token-file-writer.ts";
+import { createTokenFile, type TokenFileWriter } from "./token-file-writer.ts";
 import type { TokenType } from "./token-store.ts";
 import type { Tokenizer } from "./tokenizers/tokenizer.ts";
 
@@ -33,15 +35,16 @@ export async function writeParts(
   folder: string,
   pieces: AsyncIterable<EncodedPiece>,
   { vocabSize }: Tokenizer,
+  files: FileLayer,
 ): Promise<WrittenParts> {
   const tokenType = vocabSize <= 2 ** 16 ? "uint16" : "uint32";
-  await using train = await createTokenFile(join(folder, "train.bin"), tokenType);
-  await using validation = await createTokenFile(join(folder, "val.bin"), tokenType);
-  const files = { train, validation };
+  await using train = await createTokenFile(join(folder, "train.bin"), tokenType, files);
+  await using validation = await createTokenFile(join(folder, "val.bin"), tokenType, files);
+  const writers = { train, validation };
   const numCharacters = { train: 0, validation: 0 };
   for await (const piece of pieces) {
     numCharacters[piece.part] += piece.numCharacters;
-    await files[piece.part].write(piece.tokens);
+    await writers[piece.part].write(piece.tokens);
   }
   return {
     tokenType,
@@ -69,17 +72,20 @@ async function finishPart(
 /** What a manifest is made of. */
 export interface ManifestContent {
   readonly folder: string;
-  readonly files: readonly CorpusFile[];
+  readonly sources: readonly CorpusFile[];
   readonly tokenizer: Tokenizer;
   readonly written: WrittenParts;
   readonly split: SplitManifest;
 }
 
 /** Writes `tokenizer.json` and, last, `manifest.json`. @throws {TrainerError} ERR_WRITE. */
-export async function writeManifest(content: ManifestContent): Promise<DataManifest> {
-  const { folder, files, tokenizer, written, split } = content;
+export async function writeManifest(
+  content: ManifestContent,
+  files: FileLayer,
+): Promise<DataManifest> {
+  const { folder, sources, tokenizer, written, split } = content;
   const tokenizerText = `${JSON.stringify(tokenizer.description)}\n`;
-  await writeText(join(folder, "tokenizer.json"), tokenizerText);
+  await writeText(join(folder, "tokenizer.json"), tokenizerText, files);
   const manifest: DataManifest = {
     format: "smallinit-data",
     formatVersion: DATA_FORMAT_VERSION,
@@ -88,17 +94,17 @@ export async function writeManifest(content: ManifestContent): Promise<DataManif
     ...written,
     tokenizerSha256: createHash("sha256").update(tokenizerText).digest("hex"),
     split,
-    numSources: files.length,
-    sources: files.slice(0, LISTED_SOURCES_MAX).map(({ name, bytes }) => ({ name, bytes })),
+    numSources: sources.length,
+    sources: sources.slice(0, LISTED_SOURCES_MAX).map(({ name, bytes }) => ({ name, bytes })),
   };
-  await writeText(join(folder, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+  await writeText(join(folder, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`, files);
   return manifest;
 }
 
-async function writeText(path: string, text: string): Promise<void> {
-  await writing(path, async () => {
-    await using file = await open(path, "wx");
-    await file.writeFile(text);
-    await file.sync();
-  });
+async function writeText(path: string, text: string, files: FileLayer): Promise<void> {
+  try {
+    await writePieces(path, [Buffer.from(text)], files);
+  } catch (cause) {
+    throw asWriteError(path, cause);
+  }
 }

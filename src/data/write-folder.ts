@@ -1,7 +1,10 @@
-import { mkdir, mkdtemp, open, readdir, rename, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { syncFolder } from "../base/durable-file.ts";
 import { TrainerError } from "../base/errors.ts";
-import { writing } from "./token-file-writer.ts";
+import type { FileLayer } from "../base/file-layer.ts";
+import { asWriteError, systemCode } from "../base/write-error.ts";
 
 /** The files of a data folder; a folder with any other file in it is not overwritten. */
 const DATA_FILES: ReadonlySet<string> = new Set([
@@ -23,21 +26,23 @@ const DATA_FILES: ReadonlySet<string> = new Set([
 export async function writeFolder<T>(
   target: string,
   fill: (folder: string) => Promise<T>,
+  files: FileLayer,
 ): Promise<T> {
   const path = resolve(target);
+  const name = `.${basename(path)}.partial-${randomBytes(4).toString("hex")}`;
+  const folder = join(dirname(path), name);
   await checkReplaceable(path);
-  await writing(path, () => mkdir(dirname(path), { recursive: true }));
-  const prefix = join(dirname(path), `.${basename(path)}.partial-`);
-  const folder = await writing(path, () => mkdtemp(prefix));
   try {
+    await files.mkdir(folder, { recursive: true });
     const result = await fill(folder);
-    await syncFolder(folder);
+    await syncFolder(folder, files);
     await checkReplaceable(path);
-    await writing(path, () => takePlace(folder, path));
+    await takePlace(folder, path, files);
+    await syncFolder(dirname(path), files);
     return result;
   } catch (cause) {
-    await rm(folder, { recursive: true, force: true });
-    throw cause;
+    await files.rm(folder, { recursive: true, force: true }).catch(() => undefined);
+    throw asWriteError(path, cause);
   }
 }
 
@@ -51,7 +56,7 @@ export async function checkReplaceable(path: string): Promise<void> {
   try {
     names = await readdir(path);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return;
+    if (systemCode(cause) === "ENOENT") return;
     throw occupied(path, "is not a folder that can be read", cause);
   }
   const foreign = names.find((name) => !DATA_FILES.has(name));
@@ -69,25 +74,25 @@ function occupied(path: string, what: string, cause?: unknown): TrainerError {
   );
 }
 
-/** The old folder, if any, is moved away first: a folder can only be renamed onto an empty one. */
-async function takePlace(folder: string, path: string): Promise<void> {
+/** The old folder is moved away first: a folder can be renamed only onto an empty one. */
+async function takePlace(folder: string, path: string, files: FileLayer): Promise<void> {
   const old = `${folder}-old`;
-  const hadOld = await rename(path, old).then(
-    () => true,
-    () => false,
-  );
+  const hadOld = await movedAway(path, old, files);
   try {
-    await rename(folder, path);
+    await files.rename(folder, path);
   } catch (cause) {
-    if (hadOld) await rename(old, path);
+    if (hadOld) await files.rename(old, path);
     throw cause;
   }
-  if (hadOld) await rm(old, { recursive: true, force: true });
+  if (hadOld) await files.rm(old, { recursive: true, force: true });
 }
 
-/** Forces the folder's entries to the disk, where the system can. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r").catch(() => undefined);
-  await handle?.sync().catch(() => undefined);
-  await handle?.close();
+async function movedAway(path: string, old: string, files: FileLayer): Promise<boolean> {
+  try {
+    await files.rename(path, old);
+    return true;
+  } catch (cause) {
+    if (systemCode(cause) === "ENOENT") return false;
+    throw cause;
+  }
 }
