@@ -1,9 +1,30 @@
-import { assert } from "../base/assert.ts";
+import { randomBytes } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
+import { TrainerError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { Configuration } from "../configuration/configuration.ts";
+import { type Configuration, leavesPerStep } from "../configuration/configuration.ts";
+import { openDataFolder } from "../data/open-data-folder.ts";
+import { type ValidationBatches, validationBatches } from "../data/validation-batches.ts";
+import { checkPartLength } from "../data/validation-windows.ts";
+import type { Link } from "../protocol/link.ts";
+import { formatJoinUrl } from "../transport/join-url.ts";
+import { listen } from "../transport/listen.ts";
+import { Coordinator } from "./coordinator.ts";
+import { FROM_SEED, findStart } from "./find-start.ts";
+import type { RunOutcome } from "./run-effects.ts";
+import {
+  checkRunFolder,
+  makeRunFolder,
+  writeRunConfiguration,
+  writeSummary,
+} from "./run-folder.ts";
+import { RunJournal } from "./run-journal.ts";
+import { DEFAULT_WAIT_LIMITS, type RunPlan } from "./run-plan.ts";
+import { initialRunState, type RunState } from "./run-state.ts";
 import type { RunStatus } from "./run-status.ts";
 import type { RunSummary } from "./run-summary.ts";
+import { SnapshotStore } from "./snapshot-store.ts";
+import { TokenFeed } from "./token-feed.ts";
 
 /** What a run needs. */
 export interface CoordinatorOptions {
@@ -38,8 +59,113 @@ export interface CoordinatorOptions {
  *
  * @returns the summary, also when the run failed or was interrupted after it began: see `status`.
  * @throws {TrainerError} when the run cannot begin: ERR_RUN_EXISTS, ERR_RUN_MISSING, ERR_PORT_IN_USE,
- *   and those of the data folder and of the checkpoint.
+ *   ERR_VOCABULARY_MISMATCH, ERR_WRITE, and those of the data folder and of the checkpoint.
  */
-export async function runCoordinator(_options: CoordinatorOptions): Promise<RunSummary> {
-  assert(false, "the coordinator is being written");
+export async function runCoordinator(options: CoordinatorOptions): Promise<RunSummary> {
+  const { runFolder, configuration, isResume, clock, log } = options;
+  const startMs = clock.nowMs();
+  await checkRunFolder(runFolder, isResume);
+  await using data = await openDataFolder(options.dataFolder);
+  checkVocabulary(configuration, data.vocabSize);
+  checkPartLength("training", data.train.numTokens, configuration.contextLength);
+  const batches = validationBatches(data.validation, configuration.contextLength);
+  const found = isResume ? await findStart(runFolder, configuration, log) : FROM_SEED;
+
+  // Callers that are quicker than the journal wait; they are few and send little before `hello`.
+  const early: (readonly [Link, string])[] = [];
+  let accept = (link: Link, host: string): void => {
+    early.push([link, host]);
+  };
+  await using listener = await listen({
+    ...options.listen,
+    ...(options.token === undefined ? {} : { token: options.token }),
+    onLink: (link, { host }) => accept(link, host),
+    log,
+  });
+  await makeRunFolder(runFolder);
+  await writeRunConfiguration(runFolder, { configuration, dataFolder: options.dataFolder });
+  const journal = await RunJournal.open({
+    ...{ runFolder, configuration, start: found.start, formerWallMs: found.wallMs, log },
+    elapsedMs: () => clock.nowMs() - startMs,
+  });
+  try {
+    const coordinator = new Coordinator(
+      {
+        ...{ configuration, batches, journal, clock, log, tokenizer: data.tokenizer },
+        meshSecret: randomBytes(32).toString("base64url"),
+        feed: new TokenFeed(data.train, configuration),
+        store: new SnapshotStore(runFolder),
+        onStatus: (status) => options.onStatus?.(status),
+      },
+      initialRunState(planOf(options, batches), found.start, clock.nowMs()),
+    );
+    accept = (link, host) => coordinator.accept(link, host);
+    for (const [link, host] of early) coordinator.accept(link, host);
+    const { address: host, port } = listener;
+    options.onListening?.(formatJoinUrl({ host, port, isSecure: false }));
+    stopOn(options.stopSignal, () => coordinator.dispatch({ type: "stop" }));
+    const outcome = await coordinator.ended;
+    const summary = summaryOf(coordinator.state, outcome, journal);
+    await listener.close(outcome.error?.message ?? `the run is ${outcome.status}`);
+    await writeSummary(runFolder, summary);
+    return summary;
+  } finally {
+    journal.close();
+  }
+}
+
+function checkVocabulary({ vocabSize }: Configuration, dataVocabSize: number): void {
+  if (dataVocabSize <= vocabSize) return;
+  throw new TrainerError(
+    "ERR_VOCABULARY_MISMATCH",
+    `The data have ${dataVocabSize} token ids, but the model has vocabSize ${vocabSize}. Give the ` +
+      "data that the run was started with.",
+  );
+}
+
+function planOf(options: CoordinatorOptions, batches: ValidationBatches): RunPlan {
+  const { configuration, gatherTimeoutMs, minWorkers } = options;
+  const { steps, evaluateEvery, checkpointEvery, allReduce } = configuration;
+  return {
+    ...{ steps, evaluateEvery, checkpointEvery, allReduce, minWorkers },
+    numLeaves: leavesPerStep(configuration),
+    tokensPerStep: configuration.batchSize * configuration.contextLength,
+    numEvaluationBatches: batches.numBatches,
+    evaluationTokens: batches.numPositions,
+    limits: {
+      ...DEFAULT_WAIT_LIMITS,
+      ...(gatherTimeoutMs === undefined ? {} : { gatherMs: gatherTimeoutMs }),
+    },
+  };
+}
+
+function stopOn(signal: AbortSignal, stop: () => void): void {
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop, { once: true });
+}
+
+function summaryOf(state: RunState, outcome: RunOutcome, journal: RunJournal): RunSummary {
+  const { step, plan, trainLoss, validationLoss, agreed, trainedMs, trainedTokens } = state;
+  const { status, error } = outcome;
+  return {
+    ...{
+      status,
+      steps: step,
+      trainLoss: finite(trainLoss),
+      validationLoss: finite(validationLoss),
+    },
+    parameterDigest: agreed?.step === step ? agreed.digest : null,
+    tokensPerSecond: trainedMs === 0 ? 0 : Math.round((trainedTokens / trainedMs) * 1e6) / 1000,
+    tokens: step * plan.tokensPerStep,
+    wallMs: journal.wallMs,
+    workers: journal.numWorkers,
+    restarts: journal.restarts,
+    checkpointStep: state.saved.step === 0 ? null : state.saved.step,
+    ...(error === undefined ? {} : { error }),
+  };
+}
+
+/** JSON has neither NaN nor infinity. */
+function finite(value: number | undefined): number | null {
+  return value !== undefined && Number.isFinite(value) ? value : null;
 }

@@ -1,10 +1,17 @@
-import { assert } from "../base/assert.ts";
+import { type ChildProcess, spawn } from "node:child_process";
+import { createWriteStream, type WriteStream } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
 import type { Log } from "../base/log.ts";
+import { asWriteError } from "../base/write-error.ts";
+import { availableCores, availableGpus, type Gpu, threadsPerWorker } from "./devices.ts";
 
 /** Which workers to start on this machine. */
 export interface LaunchOptions {
   /** Of the coordinator, without the token. */
   readonly url: string;
+  /** Given to the workers by their environment: arguments are visible to other users. */
   readonly token?: string;
   readonly numWorkers: number;
   /** Executable and first arguments, for example [process.execPath, ".../dist/cli/main.js"]. */
@@ -36,7 +43,112 @@ export interface LocalWorkers {
   stop(graceMs: number): Promise<void>;
 }
 
-/** Starts workers on this machine, each with its share of the cores, or a GPU of its own. */
-export async function launchLocalWorkers(_options: LaunchOptions): Promise<LocalWorkers> {
-  assert(false, "the launcher is being written");
+/**
+ * Starts workers on this machine, each with its share of the cores, or a GPU of its own.
+ *
+ * They end by the coordinator's word, or when their link to it closes: so none stays behind, even when
+ * this process is killed.
+ *
+ * @throws {TrainerError} ERR_WRITE when the log folder cannot be made.
+ */
+export async function launchLocalWorkers(options: LaunchOptions): Promise<LocalWorkers> {
+  const { numWorkers, logFolder } = options;
+  try {
+    await mkdir(logFolder, { recursive: true });
+  } catch (error) {
+    throw asWriteError(logFolder, error);
+  }
+  const gpus = await availableGpus();
+  const numThreads = threadsPerWorker(await availableCores(), numWorkers);
+  const workers = Array.from({ length: numWorkers }, (_, workerIndex) =>
+    startWorker(options, { workerIndex, numThreads, gpu: gpus[workerIndex % gpus.length] }),
+  );
+  const ended = Promise.all(workers.map((worker) => worker.ended));
+  return {
+    processIds: workers.flatMap(({ child }) => (child.pid === undefined ? [] : [child.pid])),
+    ended,
+    async stop(graceMs) {
+      const timer = setTimeout(() => {
+        for (const { child } of workers) child.kill("SIGKILL");
+      }, graceMs);
+      await ended;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** What makes one worker different from the others. */
+interface Share {
+  readonly workerIndex: number;
+  readonly numThreads: number;
+  readonly gpu: Gpu | undefined;
+}
+
+interface StartedWorker {
+  readonly child: ChildProcess;
+  readonly ended: Promise<WorkerExit>;
+}
+
+function startWorker(options: LaunchOptions, share: Share): StartedWorker {
+  const { workerIndex, numThreads } = share;
+  const [executable = process.execPath, ...first] = options.command;
+  const args = [...first, "worker", options.url, "--threads", String(numThreads)];
+  const child = spawn(executable, [...args, ...(options.workerArguments ?? [])], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: environmentOf(options, share),
+  });
+  const file = createWriteStream(join(options.logFolder, `worker-${workerIndex}.log`), {
+    flags: "a",
+  });
+  // A full disk must not end a worker that computes; its log just ends.
+  file.on("error", () => undefined);
+  const lastLine = keepLog(child, file, workerIndex);
+  const ended = new Promise<WorkerExit>((resolve) => {
+    // `close` comes after `exit` once the output has been read; `error` when it could not start.
+    child.once("error", (error) => resolve(exitOf(workerIndex, null, null, error.message)));
+    child.once("close", (code, signal) => {
+      file.end();
+      resolve(exitOf(workerIndex, code, signal, lastLine()));
+    });
+  });
+  void ended.then((exit) => {
+    if (exit.code !== 0) options.onEarlyExit?.(exit);
+  });
+  return { child, ended };
+}
+
+function environmentOf({ token }: LaunchOptions, { gpu, numThreads }: Share): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    // Its first SIGINT is the terminal's, meant for the coordinator, whose word ends it.
+    SMALLINIT_LOCAL_WORKER: "1",
+    OMP_NUM_THREADS: String(numThreads),
+    ...(token === undefined ? {} : { SMALLINIT_TOKEN: token }),
+    ...(gpu === undefined ? {} : { CUDA_VISIBLE_DEVICES: String(gpu.index) }),
+  };
+}
+
+/** Writes each line, prefixed, to the worker's log. Gives a function for the newest line. */
+function keepLog(child: ChildProcess, file: WriteStream, workerIndex: number): () => string {
+  let newest = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream === null) continue;
+    createInterface({ input: stream }).on("line", (line) => {
+      newest = line;
+      file.write(`[worker ${workerIndex}] ${line}\n`);
+    });
+  }
+  return () => newest;
+}
+
+function exitOf(
+  workerIndex: number,
+  code: number | null,
+  signal: NodeJS.Signals | null,
+  lastLine: string,
+): WorkerExit {
+  const how = signal === null ? `exit code ${code ?? "unknown"}` : `signal ${signal}`;
+  const why = lastLine === "" ? "" : `: ${lastLine}`;
+  const message = `Local worker ${workerIndex} ended early with ${how}${why}`;
+  return { workerIndex, code, signal, message };
 }

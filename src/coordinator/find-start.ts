@@ -1,0 +1,74 @@
+import { TrainerError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { listCheckpoints } from "../checkpoint/checkpoint-folders.ts";
+import { type Checkpoint, loadCheckpoint } from "../checkpoint/load-checkpoint.ts";
+import { type Configuration, modelOf } from "../configuration/configuration.ts";
+import { FRESH_START, type RunStart } from "./run-state.ts";
+
+/** Where a run begins, and the time that it has taken so far. */
+export interface FoundStart {
+  readonly start: RunStart;
+  readonly wallMs: number;
+}
+
+/** A run that was never interrupted. */
+export const FROM_SEED: FoundStart = { start: FRESH_START, wallMs: 0 };
+
+/**
+ * The newest checkpoint of a run that is whole; the seed when there is none.
+ *
+ * @throws {TrainerError} ERR_CONFIG_VALUE when it is of another model; ERR_CHECKPOINT_MISSING when the
+ *   folder cannot be read; ERR_CHECKPOINT_DAMAGED when there are checkpoints and none is whole.
+ */
+export async function findStart(
+  runFolder: string,
+  configuration: Configuration,
+  log: Log,
+): Promise<FoundStart> {
+  let damage: TrainerError | undefined;
+  for (const { step, folder } of [...(await listCheckpoints(runFolder))].reverse()) {
+    try {
+      const checkpoint = await loadCheckpoint(folder, { withOptimizer: true });
+      checkModel(checkpoint, configuration);
+      return startFrom(checkpoint);
+    } catch (error) {
+      const isDamage =
+        error instanceof TrainerError &&
+        ["ERR_CHECKPOINT_DAMAGED", "ERR_CHECKPOINT_MISSING", "ERR_SAFETENSORS"].includes(
+          error.code,
+        );
+      if (!isDamage) throw error;
+      log.warn(`${error.message} Trying the checkpoint before step ${step}.`);
+      damage ??= error;
+    }
+  }
+  if (damage !== undefined) throw damage;
+  return FROM_SEED;
+}
+
+function checkModel({ folder, configuration }: Checkpoint, wanted: Configuration): void {
+  if (JSON.stringify(modelOf(configuration)) === JSON.stringify(modelOf(wanted))) return;
+  throw new TrainerError(
+    "ERR_CONFIG_VALUE",
+    `${folder} holds another model than the configuration names: a run cannot change its model. ` +
+      "Start a new run for the new model.",
+  );
+}
+
+function startFrom({ step, state }: Checkpoint): FoundStart {
+  const { parameterDigest, trainLoss, lastValidationLoss, evaluatedStep, wallMs } = state;
+  return {
+    start: {
+      step,
+      digest: typeof parameterDigest === "string" ? parameterDigest : undefined,
+      trainLoss: asNumber(trainLoss),
+      validationLoss: asNumber(lastValidationLoss),
+      evaluatedStep: asNumber(evaluatedStep) ?? -1,
+    },
+    wallMs: asNumber(wallMs) ?? 0,
+  };
+}
+
+function asNumber(value: unknown): number | undefined {
+  return typeof value === "number" ? value : undefined;
+}

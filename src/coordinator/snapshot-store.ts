@@ -1,0 +1,122 @@
+import { defined } from "../base/assert.ts";
+import { digestOf } from "../base/digest.ts";
+import { TrainerError } from "../base/errors.ts";
+import { listCheckpoints } from "../checkpoint/checkpoint-folders.ts";
+import { type Checkpoint, loadCheckpoint } from "../checkpoint/load-checkpoint.ts";
+import { pruneCheckpoints } from "../checkpoint/prune-checkpoints.ts";
+import { saveCheckpoint } from "../checkpoint/save-checkpoint.ts";
+import type { Configuration } from "../configuration/configuration.ts";
+import type { DigestReport, TensorShape } from "../protocol/messages.ts";
+import { StateAssembly, type StateVectors } from "../protocol/state-frames.ts";
+import type { TensorFrame } from "../protocol/tensor-frame.ts";
+
+/** Checkpoints kept besides the best one. */
+const KEEP_LAST = 3;
+
+/** What a checkpoint holds besides the snapshot. */
+export interface CheckpointExtras {
+  readonly configuration: Configuration;
+  readonly tokenizer: unknown;
+  readonly state: Readonly<Record<string, unknown>>;
+}
+
+/** The state as the coordinator has it: the newest snapshot in memory, and checkpoints on disk. */
+export class SnapshotStore {
+  readonly #runFolder: string;
+  #layout: readonly TensorShape[] | undefined;
+  #vectors: StateVectors | undefined;
+  #assembly: { readonly donorId: number; readonly state: StateAssembly } | undefined;
+  #loaded: { readonly step: number; readonly state: Promise<StateVectors> } | undefined;
+
+  constructor(runFolder: string) {
+    this.#runFolder = runFolder;
+  }
+
+  /** The order of the parameters, from the first worker that is prepared. */
+  setLayout(layout: readonly TensorShape[]): void {
+    this.#layout = layout;
+  }
+
+  get numParams(): number {
+    return placesOf(defined(this.#layout, "the layout")).numParams;
+  }
+
+  /** From now on takes the frames of this donor, into the one snapshot that is kept. */
+  collect(donorId: number, step: number): void {
+    const { numParams } = this;
+    const zeros = () => new Float32Array(numParams);
+    this.#vectors ??= [zeros(), zeros(), zeros()];
+    this.#assembly = { donorId, state: new StateAssembly(step, this.#vectors) };
+    this.#loaded = undefined;
+  }
+
+  /** @throws {TrainerError} ERR_PROTOCOL when it is not the frame that comes next. */
+  take(workerId: number, frame: TensorFrame): void {
+    if (this.#assembly?.donorId === workerId) this.#assembly.state.take(frame);
+  }
+
+  /**
+   * Whether this report ends the snapshot that is being collected.
+   *
+   * @throws {TrainerError} ERR_PROTOCOL when the snapshot has another digest than the donor says.
+   */
+  isEndedBy(workerId: number, { step, digest }: DigestReport): boolean {
+    const { donorId, state } = this.#assembly ?? {};
+    if (donorId !== workerId || state?.step !== step || !state.isComplete) return false;
+    const actual = digestOf(defined(this.#vectors, "the snapshot")[0]);
+    if (actual === digest) return true;
+    throw new TrainerError(
+      "ERR_PROTOCOL",
+      `The snapshot of step ${step} has the digest ${actual}, but its donor says ${digest}.`,
+    );
+  }
+
+  /** The state after `step` updates, from memory or disk. @throws {TrainerError} of checkpoints. */
+  stateAt(step: number): Promise<StateVectors> {
+    const { state } = this.#assembly ?? {};
+    if (state?.step === step && state.isComplete) {
+      return Promise.resolve(defined(this.#vectors, "the snapshot"));
+    }
+    if (this.#loaded?.step !== step) this.#loaded = { step, state: this.#load(step) };
+    return this.#loaded.state;
+  }
+
+  /** Forgets what was read from disk: training has begun. */
+  forgetLoaded(): void {
+    this.#loaded = undefined;
+  }
+
+  /** Writes the collected snapshot. @throws {TrainerError} ERR_WRITE. */
+  async save(step: number, { configuration, tokenizer, state }: CheckpointExtras): Promise<void> {
+    const [parameters, firstMoments, secondMoments] = defined(this.#vectors, "the snapshot");
+    const { layout } = placesOf(defined(this.#layout, "the layout"));
+    await saveCheckpoint(this.#runFolder, {
+      ...{ step, configuration, layout, parameters, firstMoments, secondMoments },
+      ...{ tokenizer, state },
+    });
+    await pruneCheckpoints(this.#runFolder, { keepLast: KEEP_LAST });
+  }
+
+  async #load(step: number): Promise<StateVectors> {
+    const checkpoints = await listCheckpoints(this.#runFolder);
+    const found = checkpoints.find((one) => one.step === step);
+    const { folder } = defined(found, `the checkpoint of step ${step}`);
+    return stateOf(await loadCheckpoint(folder, { withOptimizer: true }));
+  }
+}
+
+function stateOf({ parameters, moments }: Checkpoint): StateVectors {
+  const { firstMoments, secondMoments } = defined(moments, "the moments");
+  return [parameters, firstMoments, secondMoments];
+}
+
+function placesOf(shapes: readonly TensorShape[]) {
+  let numParams = 0;
+  const layout = shapes.map(({ name, shape }) => {
+    const length = shape.reduce((product, size) => product * size, 1);
+    const offset = numParams;
+    numParams += length;
+    return { name, shape, offset, length };
+  });
+  return { layout, numParams };
+}
