@@ -19,7 +19,7 @@ export interface JoinAddress {
  */
 export function parseJoinUrl(text: string): JoinAddress {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  const shown = JSON.stringify(text.replace(/#.*/s, "#..."));
+  const shown = JSON.stringify(text.replace(/#.*/s, "#...").replace(/\/\/.*@/s, "//...@"));
   if (url === undefined || (url.protocol !== "ws:" && url.protocol !== "wss:")) {
     throw invalid(shown, "must begin with ws:// or wss://");
   }

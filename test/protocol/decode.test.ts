@@ -112,12 +112,12 @@ describe("whatever comes in, decode refuses it by ERR_PROTOCOL or returns", () =
     );
   });
 
-  test("for every single byte of every message changed to any of 32 values", () => {
+  test("for every single byte of every message changed to any of 8 values", () => {
     for (const message of oneOfEach) {
       const bytes = encodeMessage(message);
       for (let i = 0; i < bytes.length; i++) {
         const before = bytes[i] ?? 0;
-        for (let value = i % 8; value < 256; value += 8) {
+        for (let value = i % 32; value < 256; value += 32) {
           bytes[i] = value;
           decodeOrRefuse(bytes);
         }
