@@ -106,7 +106,7 @@ function unfinishedBytes(bytes: Uint8Array): number {
 
 /** The length of the longest start of `bytes` that can begin UTF-8 text. */
 function numValidBytes(bytes: Uint8Array): number {
-  let [valid, invalid] = [0, bytes.length];
+  let [valid, invalid] = [0, bytes.length + 1];
   while (invalid - valid > 1) {
     const middle = (valid + invalid) >>> 1;
     if (beginsText(bytes.subarray(0, middle))) valid = middle;

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import type { FileHandle } from "node:fs/promises";
 import type { FileLayer } from "../base/file-layer.ts";
 import { asWriteError } from "../base/write-error.ts";
 import { TOKEN_BYTES, type TokenType } from "./token-store.ts";
@@ -35,7 +34,8 @@ export async function createTokenFile(
   async function flush(): Promise<void> {
     const bytes = new Uint8Array(buffer.buffer, 0, buffered * TOKEN_BYTES[type]);
     hash.update(bytes);
-    await writing(path, () => writeFully(file, bytes));
+    // writeFile on a handle goes on where the last one ended, and repeats short writes.
+    await writing(path, () => file.writeFile(bytes));
     buffered = 0;
   }
   return {
@@ -56,13 +56,6 @@ export async function createTokenFile(
     },
     [Symbol.asyncDispose]: () => file.close(),
   };
-}
-
-async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  let written = 0;
-  while (written < bytes.length) {
-    written += (await file.write(bytes, written)).bytesWritten;
-  }
 }
 
 async function writing<T>(path: string, action: () => Promise<T>): Promise<T> {
