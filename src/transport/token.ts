@@ -25,9 +25,14 @@ export function authorizationOf(token: string): string {
   return `Bearer ${token}`;
 }
 
-/** Whether an Authorization header shows the token, in a time that does not tell how much was right. */
+/** Whether an Authorization header shows the token. */
 export function isAuthorized(authorization: string | undefined, token: string): boolean {
-  return timingSafeEqual(hashOf(authorization ?? ""), hashOf(authorizationOf(token)));
+  return isSameSecret(authorization ?? "", authorizationOf(token));
+}
+
+/** Whether two secrets are the same, in a time that does not tell how much of them is. */
+export function isSameSecret(a: string, b: string): boolean {
+  return timingSafeEqual(hashOf(a), hashOf(b));
 }
 
 function hashOf(text: string): Uint8Array {
