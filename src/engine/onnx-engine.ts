@@ -14,6 +14,7 @@ import {
   traceLogits,
   traceLoss,
 } from "../compiler/model-programs.ts";
+import { MAX_THREADS } from "../compiler/onnx/fix-summation-order.ts";
 import { optimize } from "../compiler/optimize.ts";
 import type { RowSum } from "../compiler/passes/split-row-sums.ts";
 import type { ModelConfiguration } from "../configuration/configuration.ts";
@@ -37,7 +38,8 @@ export interface OnnxEngineOptions {
 /**
  * The model's step as one ONNX graph per kind and shape of block, run by ONNX Runtime on the CPU.
  *
- * A graph is traced and compiled when its shape first occurs, and kept.
+ * A graph is traced and compiled when its shape first occurs, and kept. At most `MAX_THREADS` threads
+ * are used: up to there their number does not change a bit of the results.
  */
 export async function createOnnxEngine(options: OnnxEngineOptions): Promise<Engine> {
   return new OnnxEngine(options);
@@ -62,9 +64,9 @@ class OnnxEngine implements Engine {
   constructor({ model, numThreads }: OnnxEngineOptions) {
     const { tensors, numParams } = parameterLayout(model);
     const runtime = `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`;
-    this.description = { engine: "onnx", device: "cpu", runtime, numThreads };
+    this.#numThreads = Math.min(numThreads, MAX_THREADS);
+    this.description = { engine: "onnx", device: "cpu", runtime, numThreads: this.#numThreads };
     this.#model = model;
-    this.#numThreads = numThreads;
     this.#places = tensors;
     // ONNX Runtime refuses memory that threads share, so the parameters are copied here.
     this.#parameters = new Float32Array(numParams);

@@ -2,10 +2,14 @@ import * as ort from "onnxruntime-node";
 import { defined } from "../base/assert.ts";
 import type { Graph } from "../compiler/graph.ts";
 import { emitOnnx } from "../compiler/onnx/emit-onnx.ts";
+import { MAX_THREADS } from "../compiler/onnx/fix-summation-order.ts";
 
 /** How ONNX Runtime is to run a program. */
 export interface OnnxProgramOptions {
-  /** Threads that share one operator, the calling thread included. */
+  /**
+   * Threads that share one operator, the calling thread included; more than `MAX_THREADS` are not
+   * used, because the order of sums would depend on them.
+   */
   readonly numThreads: number;
 }
 
@@ -27,10 +31,11 @@ export async function compileOnnxProgram(
 ): Promise<OnnxProgram> {
   const session = await ort.InferenceSession.create(emitOnnx(graph), {
     executionProviders: ["cpu"],
-    intraOpNumThreads: numThreads,
+    intraOpNumThreads: Math.min(numThreads, MAX_THREADS),
     interOpNumThreads: 1,
     executionMode: "sequential",
-    graphOptimizationLevel: "all",
+    // The graph is optimized already, and ONNX Runtime would undo what keeps the order of sums.
+    graphOptimizationLevel: "disabled",
     logSeverityLevel: 3,
     // A waiting thread that spins takes its core from another worker of the same machine.
     extra: { session: { intra_op: { allow_spinning: "0" } } },

@@ -1,5 +1,6 @@
 import { defined } from "../../base/assert.ts";
 import type { Constant, Graph, NamedValue, Value } from "../graph.ts";
+import { fixSummationOrder } from "./fix-summation-order.ts";
 import { lowerNode } from "./lower-node.ts";
 import { ModelBuilder } from "./model-builder.ts";
 import type { OnnxTensor, OnnxValue } from "./protobuf.ts";
@@ -10,18 +11,25 @@ import { writeModel } from "./protobuf.ts";
  *
  * Uses ONNX's operators of opset 21, and ONNX Runtime's own (`com.microsoft`) where they save work.
  *
+ * The bits of the results do not depend on the number of threads up to `MAX_THREADS`.
+ *
  * @returns the bytes of an `.onnx` file.
  */
-export function emitOnnx(graph: Graph): Uint8Array<ArrayBuffer> {
+export function emitOnnx(traced: Graph): Uint8Array<ArrayBuffer> {
+  const graph = fixSummationOrder(traced);
   const builder = new ModelBuilder();
   for (const { name, value } of graph.inputs) builder.nameValue(value, name);
+  const computed = new Set(graph.nodes.flatMap(({ outputs }) => outputs));
+  for (const { name, value } of graph.outputs) {
+    if (computed.has(value) && !builder.isNamed(value)) builder.nameValue(value, name);
+  }
   for (const constant of graph.constants) {
     builder.initializers.push(tensorOf(constant, builder.nameOf(constant.value)));
   }
   for (const node of graph.nodes) lowerNode(builder, node);
-  // A value may be an input, or an output under several names: outputs get nodes of their own.
   for (const { name, value } of graph.outputs) {
-    builder.add("Identity", [builder.nameOf(value)], [name]);
+    // An input, a constant, or the second name of a value needs an operator to become an output.
+    if (builder.nameOf(value) !== name) builder.add("Identity", [builder.nameOf(value)], [name]);
   }
   return writeModel({
     inputs: graph.inputs.map(describe),

@@ -14,6 +14,11 @@ export class ModelBuilder {
     this.#names.set(value, name);
   }
 
+  /** Whether a value has its name already. */
+  isNamed(value: Value): boolean {
+    return this.#names.has(value);
+  }
+
   /** The name of a value in the model. */
   nameOf(value: Value): string {
     const name = this.#names.get(value) ?? `v${this.#names.size}`;
