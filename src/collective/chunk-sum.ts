@@ -20,10 +20,10 @@ export class ChunkSum {
   readonly ownerId: number;
   /** For messages: "chunk 2/5", counted from 1. */
   readonly name: string;
-  isFinished = false;
   readonly #numLeaves: number;
   readonly #numNodes: number;
   readonly #received = new Map<string, Uint8Array>();
+  #state: "gathering" | "finished" = "gathering";
 
   constructor(plan: ExchangePlan, chunk: Chunk, index: number) {
     this.chunk = chunk;
@@ -40,8 +40,13 @@ export class ChunkSum {
     return true;
   }
 
+  /** Whether the sum is here, completed by us or by the owner. */
+  get isFinished(): boolean {
+    return this.#state === "finished";
+  }
+
   finish(): void {
-    this.isFinished = true;
+    this.#state = "finished";
   }
 
   hasReceived(node: string): boolean {

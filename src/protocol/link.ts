@@ -18,7 +18,10 @@ export interface Link {
    * @returns a promise kept when the payload has left this process or the link has closed.
    */
   sendTensor(frame: TensorFrame): Promise<void>;
-  /** Sets who hears what arrives; what came before is delivered first, in order. Called once. */
+  /**
+   * Sets who hears what arrives; what came before is delivered first, in order. Called once, and soon:
+   * until then nothing more is read, and the peer sees no heartbeat.
+   */
   listen(listener: LinkListener): void;
   /** Closes in both directions; what was sent before is still delivered. Idempotent. */
   close(reason: string): void;

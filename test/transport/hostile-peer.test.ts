@@ -170,6 +170,19 @@ test("a peer that does not read is dropped before much waits for it", async () =
   expect(await pair.closed).toMatch(/^does not read: \d+ bytes wait for it$/);
 });
 
+test("payloads on their way to a peer that vanishes are let go of", async () => {
+  await using pair = await hostilePair();
+  pair.socket.pause();
+  const payload = new Uint8Array(4 * MAX_FRAME_FLOATS);
+  const place = { generation: 1, step: 1, offset: 0, lo: 0, hi: 0 };
+  const sent = Array.from({ length: 40 }, () =>
+    pair.link.sendTensor({ kind: "sum", vector: 0, ...place, payload }),
+  );
+  pair.client.terminate();
+  await Promise.all(sent);
+  expect(await pair.closed).toMatch(/^connection lost/);
+});
+
 test("a peer that does not answer a close is cut", async () => {
   await using pair = await hostilePair();
   pair.socket.pause();
