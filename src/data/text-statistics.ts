@@ -16,7 +16,9 @@ export interface TextStatistics {
 }
 
 /** Counts the tokens of both parts; one pass in memory for two counts per vocabulary entry. */
-export async function textStatistics(folder: DataFolder): Promise<TextStatistics> {
+export async function textStatistics(
+  folder: Pick<DataFolder, "train" | "validation" | "vocabSize">,
+): Promise<TextStatistics> {
   const { vocabSize } = folder;
   const train = await tokenCounts(folder.train, vocabSize);
   const validation = await tokenCounts(folder.validation, vocabSize);

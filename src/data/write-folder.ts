@@ -18,7 +18,8 @@ const DATA_FILES: ReadonlySet<string> = new Set([
  * Makes a data folder in one step: it appears complete, or not at all.
  *
  * `fill` writes into a hidden folder beside the target, which then takes the target's place. A target
- * that an earlier `prepare` wrote is replaced.
+ * that an earlier `prepare` wrote is replaced; a process killed between the two renames that this
+ * takes leaves it whole under a hidden name beside.
  *
  * @throws {TrainerError} ERR_DATA_OCCUPIED, ERR_WRITE, and whatever `fill` throws; the target is then
  *   as before, and nothing else is left.
@@ -84,7 +85,8 @@ async function takePlace(folder: string, path: string, files: FileLayer): Promis
     if (hadOld) await files.rename(old, path);
     throw cause;
   }
-  if (hadOld) await files.rm(old, { recursive: true, force: true });
+  // The new folder is in place: an old one that cannot be deleted is no failure any more.
+  if (hadOld) await files.rm(old, { recursive: true, force: true }).catch(() => undefined);
 }
 
 async function movedAway(path: string, old: string, files: FileLayer): Promise<boolean> {
