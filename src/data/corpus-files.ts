@@ -1,12 +1,12 @@
 import type { Stats } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { TrainerError } from "../base/errors.ts";
 import { systemCode } from "../base/write-error.ts";
 
 /** One document of a corpus. */
 export interface CorpusFile {
-  /** As named by the user, or the path below the folder named by the user. */
+  /** The path below the folder that the user named, or else the file's name alone. */
   readonly name: string;
   readonly path: string;
   readonly bytes: number;
@@ -49,7 +49,7 @@ async function filesOf(input: string): Promise<CorpusFile[]> {
       `${input} is neither a file nor a folder. Save the text to a file first: it is read twice.`,
     );
   }
-  return [{ name: input, path, bytes: found.size }];
+  return [{ name: basename(path), path, bytes: found.size }];
 }
 
 async function filesBelow(folder: string, prefix: string): Promise<CorpusFile[]> {

@@ -45,7 +45,7 @@ export interface SplitManifest {
 
 /** One document. */
 export interface SourceManifest {
-  /** As named on the command line, or its path below the folder named there. */
+  /** Its path below the folder that was named, or its name alone: the same on every machine. */
   readonly name: string;
   readonly bytes: number;
 }
