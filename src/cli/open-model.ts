@@ -5,9 +5,7 @@ import { TrainerError } from "../base/errors.ts";
 import { latestCheckpoint } from "../checkpoint/checkpoint-folders.ts";
 import { type Checkpoint, loadCheckpoint } from "../checkpoint/load-checkpoint.ts";
 import { modelOf } from "../configuration/configuration.ts";
-import { createEngine } from "../engine/create-engine.ts";
 import type { Engine } from "../engine/engine.ts";
-import { parameterLayout } from "../model/parameter-layout.ts";
 
 /** A trained model, ready to compute. */
 export interface OpenModel {
@@ -31,6 +29,9 @@ export interface EngineChoice {
 export async function openModel(path: string, choice: EngineChoice): Promise<OpenModel> {
   const checkpoint = await loadCheckpoint(await checkpointAt(path), { withOptimizer: false });
   const model = modelOf(checkpoint.configuration);
+  // Loaded here: tfjs takes half a second that commands without a model should not pay.
+  const { parameterLayout } = await import("../model/parameter-layout.ts");
+  const { createEngine } = await import("../engine/create-engine.ts");
   const { numParams } = parameterLayout(model);
   if (numParams !== checkpoint.parameters.length) {
     throw new TrainerError(

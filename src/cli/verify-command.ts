@@ -1,7 +1,5 @@
 import { availableParallelism } from "node:os";
 import { type Command, Option } from "commander";
-import { formatReport } from "../engine/format-report.ts";
-import { verifyFolders } from "../engine/verify.ts";
 import { wholeNumber } from "./option-values.ts";
 
 interface VerifyOptions {
@@ -26,6 +24,9 @@ export function addVerifyCommand(program: Command): void {
       "\nExample:\n  smallinit verify test/fixtures/reference/*/\n\nExit code 1 when an error exceeds its tolerance.\n",
     )
     .action(async (folders: string[], options: VerifyOptions) => {
+      // Loaded here: tfjs takes half a second that no other command should pay.
+      const { formatReport } = await import("../engine/format-report.ts");
+      const { verifyFolders } = await import("../engine/verify.ts");
       const report = await verifyFolders(folders, {
         engines: options.engine === undefined ? ["onnx", "tfjs"] : [options.engine],
         numThreads: options.threads ?? availableParallelism(),

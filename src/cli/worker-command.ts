@@ -2,7 +2,6 @@ import { availableParallelism, hostname } from "node:os";
 import { type Command, Option } from "commander";
 import type { Log } from "../base/log.ts";
 import type { FleetConfiguration } from "../configuration/configuration.ts";
-import { runWorker } from "../worker/run-worker.ts";
 import { wholeNumber } from "./option-values.ts";
 import { packageVersion } from "./package-version.ts";
 import { stopOnInterrupt } from "./stop-signal.ts";
@@ -40,6 +39,8 @@ export function addWorkerCommand(program: Command): void {
     )
     .addHelpText("after", "\nExample:\n  smallinit worker 'ws://10.0.0.5:7117#token'\n")
     .action(async (url: string, options: WorkerCommandOptions) => {
+      // Loaded here: tfjs takes half a second that no other command should pay.
+      const { runWorker } = await import("../worker/run-worker.ts");
       const outcome = await runWorker({
         url: withToken(url),
         ...(options.engine === undefined ? {} : { engine: options.engine }),
