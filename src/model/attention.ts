@@ -2,7 +2,6 @@ import * as tf from "@tensorflow/tfjs-core";
 import { linear } from "./linear.ts";
 import type { AttentionParameters } from "./model-parameters.ts";
 import { type Rotation, rotate } from "./rotary.ts";
-import { scaledDotProduct } from "./scaled-dot-product.ts";
 
 /** What an attention must know of the sequences whose rows it mixes. */
 export interface AttentionSpan {
@@ -13,13 +12,11 @@ export interface AttentionSpan {
   readonly numHeads: number;
   /** How positions turn queries and keys; undefined with learned positions. */
   readonly rotation: Rotation | undefined;
-  /** Added to the scores: 0 where a position sees, `UNSEEN` where not; f32[T, S]. */
-  readonly mask: tf.Tensor2D;
   /**
-   * What the queries see, given keys and values of the positions computed, f32[B, H, T, D]: those
-   * themselves, or with earlier ones, f32[B, H, S, D].
+   * What each query takes from the positions that it sees, f32[B, H, T, D], given keys and values of the
+   * positions computed.
    */
-  readonly see: (own: KeysAndValues, layer: number) => KeysAndValues;
+  readonly mix: (query: tf.Tensor4D, own: KeysAndValues, layer: number) => tf.Tensor4D;
 }
 
 /** Keys and values of all heads of one layer, f32[B, H, S, D] each. */
@@ -32,7 +29,7 @@ export interface KeysAndValues {
  * Attention of several heads (Vaswani et al. 2017), without dropout. Head h has the channels
  * h·D … h·D + D − 1.
  *
- * @param layer the block's index, handed to `span.see`.
+ * @param layer the block's index, handed to `span.mix`.
  * @param x f32[N, C], N = B · T.
  * @returns f32[N, C].
  */
@@ -44,10 +41,9 @@ export function attention(
 ): tf.Tensor2D {
   const turn = (y: tf.Tensor4D) => (span.rotation === undefined ? y : rotate(span.rotation, y));
   const query = turn(splitHeads(linear(parameters.query, x), span)); // [B, H, T, D]
-  const key = turn(splitHeads(linear(parameters.key, x), span)); // [B, H, T, D]
-  const value = splitHeads(linear(parameters.value, x), span); // [B, H, T, D]
-  const { keys, values } = span.see({ keys: key, values: value }, layer); // [B, H, S, D]
-  const mixed = scaledDotProduct({ query, keys, values, mask: span.mask }); // [B, H, T, D]
+  const keys = turn(splitHeads(linear(parameters.key, x), span)); // [B, H, T, D]
+  const values = splitHeads(linear(parameters.value, x), span); // [B, H, T, D]
+  const mixed = span.mix(query, { keys, values }, layer); // [B, H, T, D]
   return linear(parameters.out, joinHeads(mixed)); // [N, C]
 }
 

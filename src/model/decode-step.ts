@@ -4,7 +4,7 @@ import type { AttentionSpan } from "./attention.ts";
 import { blocks, embedTokens, logitsOf } from "./forward.ts";
 import { modelParameters } from "./model-parameters.ts";
 import { type Rotation, type RotationTable, rotationTable } from "./rotary.ts";
-import { UNSEEN } from "./scaled-dot-product.ts";
+import { scaledDotProduct, UNSEEN } from "./scaled-dot-product.ts";
 
 /** Keys and values of the positions fed so far, one f32[H, T, D] of each per layer; zero at first. */
 export interface KeyValueCache {
@@ -53,16 +53,17 @@ export function decodeStep(
     length: 1,
     numHeads: model.numHeads,
     rotation: inputs.rotation,
-    mask: inputs.mask, // [1, T]
-    see(own, layer) {
+    mix(query, own, layer) {
       const seenKeys = withRow(cache.keys[layer] as tf.Tensor3D, inputs.here, own.keys);
       const seenValues = withRow(cache.values[layer] as tf.Tensor3D, inputs.here, own.values);
       keys.push(seenKeys);
       values.push(seenValues);
-      return {
+      return scaledDotProduct({
+        query,
         keys: tf.expandDims(seenKeys, 0) as tf.Tensor4D, // [1, H, T, D]
         values: tf.expandDims(seenValues, 0) as tf.Tensor4D, // [1, H, T, D]
-      };
+        mask: inputs.mask, // [1, T]
+      });
     },
   };
   const x = embedTokens(parameters, inputs.token, inputs.position); // [1, C]

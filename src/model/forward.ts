@@ -1,12 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { ModelConfiguration } from "../configuration/configuration.ts";
 import { type AttentionSpan, attention } from "./attention.ts";
+import { causalDotProduct } from "./causal-dot-product.ts";
 import { embedding } from "./embedding.ts";
 import { feedForward } from "./feed-forward.ts";
 import { layerNorm } from "./layer-norm.ts";
 import { type BlockParameters, type ModelParameters, modelParameters } from "./model-parameters.ts";
 import { rotationTable } from "./rotary.ts";
-import { UNSEEN } from "./scaled-dot-product.ts";
 
 /**
  * The logits of every position of a batch of sequences.
@@ -93,15 +93,12 @@ function causalSpan(
   numSequences: number,
   length: number,
 ): AttentionSpan {
-  const mask = new Float32Array(length * length);
-  for (let t = 0; t < length; t++) mask.fill(UNSEEN, t * length + t + 1, (t + 1) * length);
   return {
     numSequences,
     length,
     numHeads: model.numHeads,
     rotation: model.positions === "rotary" ? rotationOf(model, length) : undefined,
-    mask: tf.tensor2d(mask, [length, length]), // [T, T]
-    see: (own) => own,
+    mix: causalDotProduct,
   };
 }
 

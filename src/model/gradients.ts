@@ -59,6 +59,31 @@ const GRADIENTS: readonly tf.GradConfig[] = [
       return { x: () => tf.transpose(dy, inverseOf(perm)) };
     },
   },
+  {
+    kernelName: tf.Slice,
+    inputsToSave: ["x"],
+    gradFunc: (gradient, saved, attributes) => {
+      const dy = gradient as tf.Tensor;
+      const [x] = saved as unknown as [tf.Tensor];
+      const { begin } = attributes as unknown as { readonly begin: readonly number[] };
+      const paddings = dy.shape.map((size, i): [number, number] => {
+        const before = begin[i] ?? 0;
+        return [before, (x.shape[i] ?? 0) - before - size];
+      });
+      return { x: () => tf.pad(dy, paddings) };
+    },
+  },
+  {
+    kernelName: tf.Concat,
+    saveAllInputs: true,
+    gradFunc: (gradient, saved, attributes) => {
+      const parts = saved as unknown as tf.Tensor[];
+      const { axis } = attributes as unknown as tf.ConcatAttrs;
+      const sizes = parts.map(({ shape }) => shape[axis] ?? 0);
+      const slices = tf.split(gradient as tf.Tensor, sizes, axis);
+      return Object.fromEntries(slices.map((slice, i) => [i, () => slice]));
+    },
+  },
 ];
 
 /** The gradient of what was stretched to the shape of `dy`: the sum over the stretched dimensions. */
