@@ -36,7 +36,8 @@ export function onHello(turn: Turn, workerId: number, hello: Hello, host: string
   const { state, nowMs } = turn;
   // During a run a joiner makes its engine from the seed first, which pauses nobody; the state of the
   // step at which it joins follows when it is prepared.
-  const step = state.members.length === 0 ? state.step : 0;
+  const isGathering = state.members.length === 0 && state.step === state.saved.step;
+  const step = isGathering ? state.step : 0;
   const standing: Standing = { type: "preparing", sinceMs: nowMs, step };
   const address = hello.peerPort === 0 ? undefined : { host, port: hello.peerPort };
   const entry = { name: hello.name, address, standing };
@@ -200,29 +201,28 @@ function loseWorker(turn: Turn, workerId: number, reason: string, code?: string)
   dropFromDigests(turn, workerId);
 }
 
-/**
- * Nobody holds the state any more: the run goes back to its newest checkpoint, or to the seed, and
- * waits for new workers.
- */
+/** Nobody holds the state any more: waits for new workers. */
 function loseFleet(turn: Turn): void {
   recordCommits(turn);
-  const { state, nowMs } = turn;
-  const { step, digest } = state.saved;
   update(turn, {
-    ...{ members: [], step, assignedThrough: step, evaluation: undefined },
-    ...{ computed: new Set(), ready: new Map(), digests: undefined, accusations: [] },
-    agreed: digest === undefined ? undefined : { step, digest },
-    evaluatedStep: Math.min(state.evaluatedStep, step),
-    phase: { type: "gathering", sinceMs: nowMs },
+    ...{ members: [], evaluation: undefined, digests: undefined, accusations: [] },
+    ...{ computed: new Set(), ready: new Map() },
+    phase: { type: "gathering", sinceMs: turn.nowMs },
   });
-  if (step === state.step) return;
+}
+
+/** Without a fleet, goes back to the newest checkpoint, or to the seed. Not while one is written. */
+export function rewind(turn: Turn): void {
+  const { step, digest } = turn.state.saved;
+  const { step: from, evaluatedStep } = turn.state;
+  if (from === step) return;
+  update(turn, {
+    ...{ step, assignedThrough: step, evaluatedStep: Math.min(evaluatedStep, step) },
+    agreed: digest === undefined ? undefined : { step, digest },
+  });
   emit(turn, { type: "rewind", step });
-  record(turn, { type: "rewind", step, from: state.step });
-  say(
-    turn,
-    `The last worker is lost; the run goes back from step ${state.step} to ${step}.`,
-    "warn",
-  );
+  record(turn, { type: "rewind", step, from });
+  say(turn, `The last worker is lost; the run goes back from step ${from} to ${step}.`, "warn");
 }
 
 /** Sends the current step's state to those who are prepared for another. Gives how many there are. */

@@ -1,5 +1,5 @@
 import { evaluate, isEvaluationDue } from "./evaluation.ts";
-import { formFleet, loseWorkers, restoreStragglers } from "./membership.ts";
+import { formFleet, loseWorkers, restoreStragglers, rewind } from "./membership.ts";
 import { recordCommits } from "./record-commits.ts";
 import type { RunOutcome } from "./run-effects.ts";
 import type { RunState } from "./run-state.ts";
@@ -56,6 +56,9 @@ function gather(turn: Turn): void {
   if (turn.state.phase.type !== "gathering") {
     update(turn, { phase: { type: "gathering", sinceMs: turn.nowMs } });
   }
+  // The checkpoint being written is the newest state that is left.
+  if (turn.state.saving !== undefined) return;
+  rewind(turn);
   restoreStragglers(turn);
   const { plan, hasBegun } = turn.state;
   const eligible = eligibleIds(turn.state);
@@ -128,6 +131,7 @@ function finish(turn: Turn): void {
 
 /** The run is to end early: the state of this step becomes a checkpoint first, if anybody has it. */
 function proceedToEnd(turn: Turn, outcome: RunOutcome): void {
+  if (turn.state.members.length === 0 && turn.state.saving === undefined) rewind(turn);
   const { step, saved, failedSave, members, saving } = turn.state;
   if (failedSave?.step === step) {
     const { code, message } = failedSave;

@@ -1,0 +1,179 @@
+import { assert, defined } from "../../src/base/assert.ts";
+import { hash32 } from "../../src/base/random.ts";
+import type { RunEffect } from "../../src/coordinator/run-effects.ts";
+import type {
+  Assign,
+  Commit,
+  Form,
+  LeafRange,
+  Prepared,
+  WorkerToCoordinator,
+} from "../../src/protocol/messages.ts";
+
+/** What reaches a simulated worker: messages, and effects that the shell would turn into messages. */
+export type Delivery =
+  | Extract<RunEffect, { readonly type: "send" }>["message"]
+  | { readonly type: "reject" }
+  | { readonly type: "welcome"; readonly step: number; readonly restore: boolean }
+  | { readonly type: "state"; readonly step: number; readonly parameters: number }
+  | (Omit<Assign, "tokens"> & { readonly members: readonly number[] })
+  | { readonly type: "evaluate"; readonly evaluationId: number; readonly batchIndex: number };
+
+/** What a simulated worker says: messages, and a snapshot with the report that ends it. */
+export type Saying =
+  | WorkerToCoordinator
+  | { readonly type: "snapshot"; readonly step: number; readonly parameters: number };
+
+/** Parameters are a number here; the same history gives the same number. */
+export const SEED_PARAMETERS = 1;
+
+/** The parameters after one more step. */
+export const updated = (parameters: number, step: number) => hash32(parameters, [step]);
+
+/** The loss sum that everybody finds in a step, when everybody has the same parameters. */
+export const lossOf = (parameters: number, step: number) => hash32(7, [parameters, step]) / 2 ** 16;
+
+/** Who has contributed which leaves to the exchange of a generation and step. */
+export class Exchanges {
+  readonly #contributions = new Map<string, Map<number, LeafRange>>();
+
+  contribute(generation: number, step: number, workerId: number, range: LeafRange): void {
+    const key = `${generation}/${step}`;
+    const ranges = this.#contributions.get(key) ?? new Map<number, LeafRange>();
+    assert(!ranges.has(workerId), `worker ${workerId} contributed twice to ${key}`);
+    this.#contributions.set(key, ranges.set(workerId, range));
+  }
+
+  isWhole(generation: number, step: number, members: readonly number[]): boolean {
+    const ranges = this.#contributions.get(`${generation}/${step}`);
+    return members.every((workerId) => ranges?.has(workerId) === true);
+  }
+}
+
+/** A worker as the coordinator sees it, without threads, sockets and arithmetic. */
+export class SimulatedWorker {
+  readonly id: number;
+  parameters = SEED_PARAMETERS;
+  step = 0;
+  /** Set when it has left: by the coordinator's word, or killed. */
+  isGone = false;
+  isFrozen = false;
+  readonly inbox: Delivery[] = [];
+  readonly outbox: Saying[] = [];
+  readonly #exchanges: Exchanges;
+  #form: Form | undefined;
+  #assigned = new Map<number, Omit<Assign, "tokens">>();
+  #attempt: "none" | "exchanging" | "ready" = "none";
+
+  constructor(id: number, exchanges: Exchanges) {
+    this.id = id;
+    this.#exchanges = exchanges;
+  }
+
+  /** Whether it could do something by itself: compute its leaves, or take the finished sum. */
+  get canWork(): boolean {
+    if (this.isGone || this.isFrozen || this.#form === undefined) return false;
+    if (this.#attempt === "none") return this.#assigned.has(this.step);
+    return this.#attempt === "exchanging" && this.#isSumWhole(this.#form);
+  }
+
+  work(): void {
+    const form = defined(this.#form, "a fleet");
+    const { generation } = form;
+    const { step } = this;
+    if (this.#attempt === "none") {
+      const { ranges } = defined(this.#assigned.get(step), "an assignment");
+      const index = form.members.findIndex(({ workerId }) => workerId === this.id);
+      this.#exchanges.contribute(generation, step, this.id, defined(ranges[index], "a range"));
+      this.#attempt = "exchanging";
+      this.outbox.push({ type: "computed", generation, step });
+    } else {
+      this.#attempt = "ready";
+      const lossSum = lossOf(this.parameters, step);
+      const times = { computeMs: 1, exchangeMs: 1 };
+      this.outbox.push({ type: "ready", generation, step, lossSum, gradientNorm: 1, ...times });
+    }
+  }
+
+  /** Takes the next delivery. */
+  receive(isAlive: (workerId: number) => boolean): void {
+    const delivery = defined(this.inbox.shift(), "a delivery");
+    switch (delivery.type) {
+      case "welcome":
+        if (!delivery.restore) this.#prepare(delivery.step, SEED_PARAMETERS);
+        return;
+      case "state":
+        this.#prepare(delivery.step, delivery.parameters);
+        return;
+      case "form":
+        this.#onForm(delivery, isAlive);
+        return;
+      case "assign":
+        if (delivery.generation === this.#form?.generation) {
+          this.#assigned.set(delivery.step, delivery);
+        }
+        return;
+      case "commit":
+        this.#onCommit(delivery);
+        return;
+      case "evaluate": {
+        const { evaluationId, batchIndex } = delivery;
+        const lossSum = lossOf(this.parameters, -1 - batchIndex);
+        this.outbox.push({ type: "evaluated", evaluationId, batchIndex, lossSum });
+        return;
+      }
+      case "send-snapshot":
+        assert(delivery.step === this.step, "a snapshot of another step was asked for");
+        this.outbox.push({ type: "snapshot", step: this.step, parameters: this.parameters });
+        return;
+      case "finish":
+      case "reject":
+        this.isGone = true;
+        return;
+    }
+  }
+
+  #prepare(step: number, parameters: number): void {
+    assert(this.#form === undefined, `member ${this.id} was given another state`);
+    this.step = step;
+    this.parameters = parameters;
+    const engine = { engine: "tfjs", device: "cpu", runtime: "simulated", numThreads: 1 };
+    const layout: Prepared["layout"] = [{ name: "embed.weight", shape: [2, 2] }];
+    this.outbox.push({ type: "prepared", step, digest: String(parameters), layout, ...engine });
+  }
+
+  #onForm(form: Form, isAlive: (workerId: number) => boolean): void {
+    assert(
+      form.step === this.step,
+      `formed at step ${form.step}, worker ${this.id} at ${this.step}`,
+    );
+    assert(form.generation > (this.#form?.generation ?? 0), "generations only grow");
+    this.#form = form;
+    this.#assigned = new Map();
+    this.#attempt = "none";
+    const { generation } = form;
+    const lost = form.members.filter(({ workerId }) => !isAlive(workerId));
+    for (const { workerId: peerId } of lost) {
+      this.outbox.push({ type: "peer-lost", generation, peerId, reason: "connection lost" });
+    }
+    if (lost.length === 0) this.outbox.push({ type: "linked", generation });
+  }
+
+  #onCommit({ generation, step, digest }: Commit): void {
+    assert(this.#attempt === "ready", `worker ${this.id} was not ready for the commit of ${step}`);
+    assert(
+      step === this.step && generation === this.#form?.generation,
+      "a commit of another moment",
+    );
+    this.parameters = updated(this.parameters, step);
+    this.step = step + 1;
+    this.#attempt = "none";
+    if (digest)
+      this.outbox.push({ type: "digest", step: this.step, digest: String(this.parameters) });
+  }
+
+  #isSumWhole({ generation, members }: Form): boolean {
+    const ids = members.map(({ workerId }) => workerId);
+    return this.#exchanges.isWhole(generation, this.step, ids);
+  }
+}

@@ -1,0 +1,176 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  eventsOf,
+  isRunning,
+  type Running,
+  SMALL_RUN,
+  smallinit,
+  startFleet,
+  startWorker,
+  stepsOf,
+  summaryOf,
+  until,
+  untilStep,
+  validationsOf,
+  writeData,
+} from "./processes.ts";
+
+let folder: string;
+let data: string;
+/** What one worker alone computes, in a run that nothing disturbs. */
+let undisturbed: { readonly digest: unknown; readonly validations: readonly unknown[] };
+let numRuns = 0;
+
+const newRun = () => join(folder, `run-${numRuns++}`);
+const ALL_STEPS = Array.from({ length: 30 }, (_, i) => i + 1);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "smallinit-fleet-"));
+  data = join(folder, "data");
+  await writeData(data);
+  const run = newRun();
+  await complete(smallinit(launchArgs(run, 1)));
+  undisturbed = { digest: summaryOf(run).parameterDigest, validations: validationsOf(run) };
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+function launchArgs(run: string, numWorkers: number, more: readonly string[] = []): string[] {
+  const args = ["launch", "--data", data, "--run", run, "--workers", String(numWorkers)];
+  return [...args, ...SMALL_RUN, ...more];
+}
+
+function coordinatorArgs(run: string, minWorkers: number, more: readonly string[] = []): string[] {
+  const args = ["coordinator", "--data", data, "--run", run, "--min-workers", String(minWorkers)];
+  return [...args, ...SMALL_RUN, ...more];
+}
+
+async function complete(running: Running): Promise<void> {
+  const { code } = await running.exit;
+  expect(code, running.output()).toBe(0);
+}
+
+function expectUndisturbed(run: string): void {
+  expect(summaryOf(run)).toMatchObject({
+    ...{ status: "completed", steps: 30, parameterDigest: undisturbed.digest },
+  });
+  expect(stepsOf(run)).toEqual(ALL_STEPS);
+  expect(validationsOf(run)).toEqual(undisturbed.validations);
+}
+
+describe("a fleet of processes", () => {
+  const FLEETS = [
+    ...([2, 3, 4] as const).map((numWorkers) => ["mesh", numWorkers] as const),
+    ...([1, 2, 3, 4] as const).map((numWorkers) => ["star", numWorkers] as const),
+  ];
+  test.each(FLEETS)("ends with the bits of one worker: %s of %i", async (allReduce, numWorkers) => {
+    const run = newRun();
+    await complete(smallinit(launchArgs(run, numWorkers, ["--set", `allReduce=${allReduce}`])));
+    expectUndisturbed(run);
+    expect(summaryOf(run).workers).toBe(numWorkers);
+  });
+
+  test("has a worker without leaves when there are more workers than leaves", async () => {
+    const run = newRun();
+    const more = ["--set", "batchSize=2", "--set", "steps=4"];
+    await complete(smallinit(launchArgs(run, 3, more)));
+    const [commits] = eventsOf(run, "commits");
+    expect(commits?.leaves).toEqual([
+      { workerId: 0, lo: 0, hi: 1 },
+      { workerId: 1, lo: 1, hi: 2 },
+      { workerId: 2, lo: 2, hi: 2 },
+    ]);
+  });
+
+  test.each(["mesh", "star"])(
+    "goes on with the same bits when a worker is killed: %s",
+    async (allReduce) => {
+      const run = newRun();
+      const args = coordinatorArgs(run, 3, ["--set", `allReduce=${allReduce}`]);
+      const { coordinator, workers } = await startFleet(args, 3);
+      await untilStep(run, 8, coordinator);
+      workers[1]?.child.kill("SIGKILL");
+      await complete(coordinator);
+      for (const worker of [workers[0], workers[2]])
+        if (worker !== undefined) await complete(worker);
+      expectUndisturbed(run);
+      expect(eventsOf(run, "lost")).toHaveLength(1);
+      expect(eventsOf(run, "generation")).toHaveLength(2);
+    },
+  );
+
+  test("takes in a worker that comes during the run", async () => {
+    const run = newRun();
+    const { coordinator, url, workers } = await startFleet(coordinatorArgs(run, 1), 1);
+    await until("a step", coordinator, () => (stepsOf(run).length > 0 ? true : undefined));
+    const joiner = startWorker(url);
+    await complete(coordinator);
+    await complete(joiner);
+    if (workers[0] !== undefined) await complete(workers[0]);
+    expectUndisturbed(run);
+  });
+
+  test("goes back to its checkpoint when all workers are lost, and on with new ones", async () => {
+    const run = newRun();
+    const args = coordinatorArgs(run, 2, ["--set", "checkpointEvery=5"]);
+    const { coordinator, url, workers } = await startFleet(args, 2);
+    await untilStep(run, 8, coordinator);
+    for (const worker of workers) worker.child.kill("SIGKILL");
+    const heir = startWorker(url);
+    await complete(coordinator);
+    await complete(heir);
+    expectUndisturbed(run);
+  });
+});
+
+describe("a run that is stopped", () => {
+  test("leaves a checkpoint and no process, and resumes to the same bits", async () => {
+    const run = newRun();
+    // As in a terminal: Ctrl-C reaches the whole process group.
+    const launch = smallinit(launchArgs(run, 2), true);
+    await untilStep(run, 8, launch);
+    const processIds = await childrenOf(launch);
+    expect(processIds).toHaveLength(2);
+    process.kill(-(launch.child.pid ?? 0), "SIGINT");
+    expect((await launch.exit).code, launch.output()).toBe(130);
+    expect(processIds.filter(isRunning)).toEqual([]);
+    const { steps, status } = summaryOf(run);
+    expect(status).toBe("interrupted");
+    expect(await readdir(join(run, "checkpoints"))).toEqual([
+      `step-${String(steps).padStart(8, "0")}`,
+    ]);
+
+    const again = smallinit(launchArgs(run, 2));
+    expect((await again.exit).code).toBe(2);
+    expect(again.output()).toContain("ERR_RUN_EXISTS");
+
+    await complete(smallinit(["resume", run, "--workers", "3"]));
+    expectUndisturbed(run);
+    expect(summaryOf(run).restarts).toBe(1);
+  });
+
+  test("loses its workers with it when the coordinator is killed, and resumes to the same bits", async () => {
+    const run = newRun();
+    const args = coordinatorArgs(run, 2, ["--set", "checkpointEvery=5"]);
+    const { coordinator, workers } = await startFleet(args, 2);
+    await untilStep(run, 12, coordinator);
+    coordinator.child.kill("SIGKILL");
+    for (const worker of workers) {
+      expect((await worker.exit).code).toBe(1);
+      expect(worker.output()).toContain("ERR_COORDINATOR_LOST");
+    }
+    await complete(smallinit(["resume", run, "--workers", "1"]));
+    expectUndisturbed(run);
+  });
+});
+
+/** Process ids of the workers that a launch has started, from their log files' first lines. */
+function childrenOf(launch: Running): Promise<readonly number[]> {
+  const pids = [...launch.output().matchAll(/worker \d+ \([^)]*\/(\d+)\) has joined/g)];
+  return Promise.resolve(pids.map(([, pid]) => Number(pid)));
+}
