@@ -48,6 +48,8 @@ export async function conductRun(
   const stopSignal = stopOnInterrupt(() =>
     line.print("Stopping after a checkpoint; press Ctrl-C again to end at once."),
   );
+  // A local worker that has ended early does not come back: nobody must wait for it.
+  const fewerWorkers = new AbortController();
   let workers: Promise<LocalWorkers> | undefined;
   try {
     const summary = await runCoordinator({
@@ -63,10 +65,15 @@ export async function conductRun(
       log,
       onStatus: (status) => line.show(statusInWords(status)),
       onListening(url) {
-        if (request.numLocalWorkers > 0) workers = startWorkers(request, url, log);
-        else line.print(joinHint(url, request.token));
+        if (request.numLocalWorkers === 0) {
+          line.print(joinHint(url, request.token));
+          return;
+        }
+        workers = startWorkers(request, url, log, () => fewerWorkers.abort());
+        workers.catch(() => fewerWorkers.abort());
       },
       stopSignal,
+      noMoreWorkers: fewerWorkers.signal,
     });
     line.end();
     process.stdout.write(`${summaryInWords(summary, relative(process.cwd(), request.run))}\n`);
@@ -76,7 +83,12 @@ export async function conductRun(
   }
 }
 
-function startWorkers(request: RunRequest, url: string, log: Log): Promise<LocalWorkers> {
+function startWorkers(
+  request: RunRequest,
+  url: string,
+  log: Log,
+  onFewer: () => void,
+): Promise<LocalWorkers> {
   const logFolder = join(request.run, "logs");
   log.info(
     `${request.numLocalWorkers} worker${request.numLocalWorkers === 1 ? "" : "s"} on this machine; ` +
@@ -90,7 +102,10 @@ function startWorkers(request: RunRequest, url: string, log: Log): Promise<Local
     workerArguments: request.workerArguments ?? [],
     logFolder,
     log,
-    onEarlyExit: (exit) => log.warn(exit.message),
+    onEarlyExit(exit) {
+      log.warn(exit.message);
+      onFewer();
+    },
   });
 }
 

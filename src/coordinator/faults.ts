@@ -1,7 +1,7 @@
 import { assertNever } from "../base/assert.ts";
 import type { PeerLost } from "../protocol/messages.ts";
 import { formFleet, loseWorkers } from "./membership.ts";
-import { endRun } from "./proceed.ts";
+import { endRun, tooFewWorkers } from "./proceed.ts";
 import type { Accusation, RunState } from "./run-state.ts";
 import { onSaveFailed } from "./snapshot.ts";
 import { nameOf, record, say, type Turn, update } from "./turn.ts";
@@ -79,7 +79,7 @@ function onLate(turn: Turn, wait: Wait): void {
     case "gather":
       endRun(turn, {
         status: "failed",
-        error: { code: "ERR_TOO_FEW_WORKERS", message: tooFew(state, words) },
+        error: { code: "ERR_TOO_FEW_WORKERS", message: tooFewWorkers(state, words) },
       });
       return;
     case "save":
@@ -122,14 +122,4 @@ function guiltyOf({ accusations }: RunState, { workerIds }: Wait): readonly numb
 
 function late({ sinceMs, what }: Wait, nowMs: number): string {
   return `took more than ${((nowMs - sinceMs) / 1000).toFixed(1)} s ${what}`;
-}
-
-function tooFew({ saved, hasBegun }: RunState, words: string): string {
-  const remains =
-    saved.step > 0
-      ? `The checkpoint of step ${saved.step} remains; `
-      : "There is no checkpoint yet; ";
-  return hasBegun
-    ? `All workers were lost, and none came back (${words}). ${remains}continue with resume.`
-    : `Too few workers came (${words}). ${remains}start more workers, or lower --min-workers.`;
 }

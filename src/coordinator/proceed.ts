@@ -12,6 +12,7 @@ import {
 } from "./snapshot.ts";
 import { assignAhead } from "./step.ts";
 import { emit, nameOf, record, say, type Turn, update } from "./turn.ts";
+import { numWorkersNeeded } from "./waits.ts";
 
 /** Does whatever the state now allows: the one place that decides what comes next. */
 export function proceed(turn: Turn): void {
@@ -60,9 +61,24 @@ function gather(turn: Turn): void {
   if (turn.state.saving !== undefined) return;
   rewind(turn);
   restoreStragglers(turn);
-  const { plan, hasBegun } = turn.state;
+  if (turn.state.isClosed && turn.state.workers.size === 0) {
+    const message = tooFewWorkers(turn.state, "no more are expected");
+    endRun(turn, { status: "failed", error: { code: "ERR_TOO_FEW_WORKERS", message } });
+    return;
+  }
   const eligible = eligibleIds(turn.state);
-  if (eligible.length >= (hasBegun ? 1 : plan.minWorkers)) formFleet(turn, eligible);
+  if (eligible.length >= numWorkersNeeded(turn.state)) formFleet(turn, eligible);
+}
+
+/** Why a run ends for want of workers, and what is left of it. */
+export function tooFewWorkers({ saved, hasBegun }: RunState, why: string): string {
+  const remains =
+    saved.step > 0
+      ? `The checkpoint of step ${saved.step} remains; `
+      : "There is no checkpoint yet; ";
+  return hasBegun
+    ? `All workers were lost (${why}). ${remains}continue with resume.`
+    : `Too few workers came (${why}). ${remains}start more workers, or ask for fewer.`;
 }
 
 function eligibleIds({ workers, step }: RunState): readonly number[] {

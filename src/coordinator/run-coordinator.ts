@@ -52,6 +52,11 @@ export interface CoordinatorOptions {
   readonly onListening?: (url: string) => void;
   /** First abort: a checkpoint at the current step, then a clean end as `interrupted`. */
   readonly stopSignal: AbortSignal;
+  /**
+   * Aborted when nobody else will come, because local workers have ended: the run begins with who is
+   * there, and ends as `failed` when nobody is left.
+   */
+  readonly noMoreWorkers?: AbortSignal;
 }
 
 /**
@@ -103,7 +108,8 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
     for (const [link, host] of early) coordinator.accept(link, host);
     const { address: host, port } = listener;
     options.onListening?.(formatJoinUrl({ host, port, isSecure: false }));
-    stopOn(options.stopSignal, () => coordinator.dispatch({ type: "stop" }));
+    onAbort(options.stopSignal, () => coordinator.dispatch({ type: "stop" }));
+    onAbort(options.noMoreWorkers, () => coordinator.dispatch({ type: "no-more-workers" }));
     const outcome = await coordinator.ended;
     const summary = summaryOf(coordinator.state, outcome, journal);
     await listener.close(outcome.error?.message ?? `the run is ${outcome.status}`);
@@ -139,9 +145,9 @@ function planOf(options: CoordinatorOptions, batches: ValidationBatches): RunPla
   };
 }
 
-function stopOn(signal: AbortSignal, stop: () => void): void {
-  if (signal.aborted) stop();
-  else signal.addEventListener("abort", stop, { once: true });
+function onAbort(signal: AbortSignal | undefined, action: () => void): void {
+  if (signal?.aborted === true) action();
+  else signal?.addEventListener("abort", action, { once: true });
 }
 
 function summaryOf(state: RunState, outcome: RunOutcome, journal: RunJournal): RunSummary {

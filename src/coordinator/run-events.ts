@@ -33,6 +33,8 @@ export type RunEvent =
     }
   /** The user wants the run to stop. */
   | { readonly type: "stop" }
+  /** Nobody else will come: the run begins with who is there, and ends when nobody is left. */
+  | { readonly type: "no-more-workers" }
   /** The coordinator itself cannot go on: its data cannot be read, say. */
   | { readonly type: "broken"; readonly code: string; readonly message: string }
   /** Time has passed: deadlines are looked at. */

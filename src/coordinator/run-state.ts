@@ -16,6 +16,8 @@ export interface RunState {
   readonly phase: Phase;
   /** Whether a first fleet was formed: before, `minWorkers` are waited for; after, anybody. */
   readonly hasBegun: boolean;
+  /** Nobody else is expected to come. */
+  readonly isClosed: boolean;
   /** Steps below this are assigned in this generation. */
   readonly assignedThrough: number;
   /** Members whose leaves of the current step are done. */
@@ -188,6 +190,7 @@ export function initialRunState(plan: RunPlan, start: RunStart, nowMs: number): 
     members: [],
     phase: { type: "gathering", sinceMs: nowMs },
     hasBegun: false,
+    isClosed: false,
     assignedThrough: step,
     computed: new Set(),
     ready: new Map(),

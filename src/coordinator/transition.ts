@@ -55,6 +55,9 @@ function take(turn: Turn, event: RunEvent): void {
       say(turn, "Stopping: writing a checkpoint first.");
       update(turn, { ending: { status: "interrupted" } });
       return;
+    case "no-more-workers":
+      update(turn, { isClosed: true });
+      return;
     case "broken": {
       const { code, message } = event;
       endRun(turn, { status: "failed", error: { code, message } });

@@ -55,8 +55,7 @@ function phaseWaits(state: RunState): readonly Wait[] {
   const { limits } = plan;
   switch (phase.type) {
     case "gathering": {
-      const wanted = state.hasBegun ? 1 : plan.minWorkers;
-      const what = `${wanted} worker(s) to be ready; ${state.workers.size} linked`;
+      const what = `${numWorkersNeeded(state)} worker(s) to be ready; ${state.workers.size} linked`;
       const { sinceMs } = phase;
       return [{ kind: "gather", workerIds: [], sinceMs, limitMs: limits.gatherMs, what }];
     }
@@ -136,4 +135,10 @@ function storageWaits({ snapshot, saving, digests, plan }: RunState): readonly W
     waits.push({ kind: "save", workerIds: [], sinceMs: saving.sinceMs, limitMs: saveMs, what });
   }
   return waits;
+}
+
+/** Who must be prepared before a fleet is formed. */
+export function numWorkersNeeded({ plan, hasBegun, isClosed, workers }: RunState): number {
+  if (hasBegun) return 1;
+  return isClosed ? Math.min(plan.minWorkers, workers.size) : plan.minWorkers;
 }

@@ -6,7 +6,7 @@ import { resolveConfiguration } from "../configuration/resolve-configuration.ts"
 import { createEngine } from "../engine/create-engine.ts";
 import { initialParameters } from "../model/initial-parameters.ts";
 import { parameterLayout } from "../model/parameter-layout.ts";
-import type { Welcome } from "../protocol/messages.ts";
+import type { Welcome, WorkerFailed } from "../protocol/messages.ts";
 import { ComputeThread, type Ended, errorOf } from "./compute-thread.ts";
 import type { CommunicationSettings, ToCommunication, ToCompute } from "./thread-messages.ts";
 import { createTrainingMemory } from "./training-memory.ts";
@@ -67,15 +67,19 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerOutcome> 
   try {
     return await work(options, inbox, tell);
   } catch (error) {
-    if (error instanceof TrainerError && error.code !== "ERR_COORDINATOR_LOST") {
-      const { code, message } = error;
-      tell({ type: "send", message: { type: "worker-failed", code, message } });
-    }
+    tell({ type: "send", message: farewellOf(error) });
     throw error;
   } finally {
     tell({ type: "close", reason: "this worker ends" });
     await exited(thread);
   }
+}
+
+/** What the coordinator hears of a failure, if its link still stands. */
+function farewellOf(error: unknown): WorkerFailed {
+  const isOurBug = !(error instanceof TrainerError);
+  const message = error instanceof Error ? error.message : String(error);
+  return { type: "worker-failed", code: isOurBug ? "ERR_BUG" : error.code, message };
 }
 
 async function work(
