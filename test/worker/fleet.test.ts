@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { defined } from "../../src/base/assert.ts";
 import {
   eventsOf,
   isRunning,
@@ -104,15 +105,31 @@ describe("a fleet of processes", () => {
     },
   );
 
+  test("goes on with the same bits when a worker freezes, and does not take it back", async () => {
+    const run = newRun();
+    const { coordinator, workers } = await startFleet(coordinatorArgs(run, 3), 3);
+    await untilStep(run, 8, coordinator);
+    workers[1]?.child.kill("SIGSTOP");
+    await complete(coordinator);
+    workers[1]?.child.kill("SIGCONT");
+    expect((await workers[1]?.exit)?.code).toBe(1);
+    expectUndisturbed(run);
+    expect(eventsOf(run, "lost")).toHaveLength(1);
+  });
+
   test("takes in a worker that comes during the run", async () => {
     const run = newRun();
     const { coordinator, url, workers } = await startFleet(coordinatorArgs(run, 1), 1);
-    await until("a step", coordinator, () => (stepsOf(run).length > 0 ? true : undefined));
+    const first = defined(workers[0], "the first worker");
+    await untilStep(run, 3, coordinator);
+    // Holds the run until the joiner stands: it would be over too soon.
+    first.child.kill("SIGSTOP");
     const joiner = startWorker(url);
-    await complete(coordinator);
-    await complete(joiner);
-    if (workers[0] !== undefined) await complete(workers[0]);
+    await until("the joiner", coordinator, () => eventsOf(run, "prepared")[1]);
+    first.child.kill("SIGCONT");
+    for (const running of [coordinator, joiner, first]) await complete(running);
     expectUndisturbed(run);
+    expect(eventsOf(run, "generation").map(({ members }) => members)).toEqual([[0], [0, 1]]);
   });
 
   test("goes back to its checkpoint when all workers are lost, and on with new ones", async () => {
