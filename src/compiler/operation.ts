@@ -47,12 +47,9 @@ export type Operation =
       readonly keepDimensions: boolean;
     }
   | { readonly type: "transpose"; readonly permutation: readonly number[] }
-  /** Product over the last two dimensions, times `scale`; leading dimensions broadcast. */
   | MatMul
-  /** a · b · scale + c, of matrices; c is f32[columns], added to each row, or of the result's shape. */
   | Affine
   | { readonly type: "softmax" }
-  | { readonly type: "logSoftmax" }
   /** inputs: x, indices i32; rows of x along `axis`. */
   | { readonly type: "gather"; readonly axis: number }
   /** inputs: x [rows, ...], segment ids i32[rows] or i32[rows, 1]; sums rows of equal id. */
@@ -73,11 +70,7 @@ export type Operation =
       readonly after: readonly number[];
       readonly fill: number;
     }
-  | { readonly type: "tile"; readonly repeats: readonly number[] }
-  /** x f32[..., C], weight f32[C], bias f32[C] -> y, mean [..., 1], 1 / sqrt(variance + epsilon) [..., 1]. */
-  | { readonly type: "layerNorm"; readonly epsilon: number }
-  /** z/2 · (1 + erf(z/√2)). */
-  | { readonly type: "gelu" };
+  | { readonly type: "tile"; readonly repeats: readonly number[] };
 
 /** Product over the last two dimensions, times `scale`; leading dimensions broadcast. */
 export interface MatMul {
@@ -87,7 +80,7 @@ export interface MatMul {
   readonly scale: number;
 }
 
-/** A product of matrices with something added. */
+/** a · b · scale + c, of matrices; c is f32[columns], added to each row, or of the result's shape. */
 export interface Affine {
   readonly type: "affine";
   readonly transposeA: boolean;

@@ -62,7 +62,6 @@ const LOWERINGS: Lowerings = {
       alpha: { float: scale },
     }),
   softmax: (site) => direct(site, "Softmax", { axis: { int: -1 } }),
-  logSoftmax: (site) => direct(site, "LogSoftmax", { axis: { int: -1 } }),
   gather: (site, { axis }) => direct(site, "Gather", { axis: { int: axis } }),
   segmentSum: lowerSegmentSum,
   oneHot: lowerOneHot,
@@ -77,9 +76,6 @@ const LOWERINGS: Lowerings = {
     ),
   tile: ({ builder, inputs, outputs }, { repeats }) =>
     builder.add("Tile", [...inputs, builder.int64(repeats)], outputs),
-  layerNorm: (site, { epsilon }) =>
-    direct(site, "LayerNormalization", { axis: { int: -1 }, epsilon: { float: epsilon } }),
-  gelu: ({ builder, inputs, outputs }) => builder.addMicrosoft("Gelu", inputs, outputs),
 };
 
 const BINARY: Readonly<Record<BinaryFunction, string>> = {

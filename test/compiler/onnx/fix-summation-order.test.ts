@@ -1,11 +1,11 @@
 import * as ort from "onnxruntime-node";
 import { expect, test } from "vitest";
-import { digestOf } from "../../src/base/digest.ts";
-import { seededRandom } from "../../src/base/random.ts";
-import { type Graph, newValue } from "../../src/compiler/graph.ts";
-import { emitOnnx } from "../../src/compiler/onnx/emit-onnx.ts";
-import { fixSummationOrder } from "../../src/compiler/onnx/fix-summation-order.ts";
-import { expectSameNumbers, operationsOf } from "./same-numbers.ts";
+import { digestOf } from "../../../src/base/digest.ts";
+import { seededRandom } from "../../../src/base/random.ts";
+import { type Graph, newValue } from "../../../src/compiler/graph.ts";
+import { emitOnnx } from "../../../src/compiler/onnx/emit-onnx.ts";
+import { fixSummationOrder } from "../../../src/compiler/onnx/fix-summation-order.ts";
+import { expectSameNumbers, operationsOf } from "../same-numbers.ts";
 
 /** Rows, columns, terms of products whose bits change with the threads if they are left as they are. */
 const PRODUCTS = [
