@@ -20,7 +20,9 @@ const program = new Command("smallinit")
   .version(packageVersion())
   .configureHelp({ helpWidth: 100, sortSubcommands: false })
   .configureOutput({
-    outputError: (text, write) => write(text.replace(/^error: /, "ERR_USAGE: ")),
+    // commander puts its proposal on a second line; errors are one line.
+    outputError: (text, write) =>
+      write(text.replace(/^error: /, "ERR_USAGE: ").replace("\n(", " (")),
   })
   .showHelpAfterError("Run the command with --help to see its options.")
   .addHelpText(
