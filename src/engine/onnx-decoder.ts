@@ -1,10 +1,15 @@
-import * as ort from "onnxruntime-node";
 import { assert, defined } from "../base/assert.ts";
 import { cacheNames, DECODE, LOGITS, nextName } from "../compiler/model-programs.ts";
 import type { ModelConfiguration } from "../configuration/configuration.ts";
 import { decodePosition } from "../model/decode-step.ts";
 import type { Decoder } from "./engine.ts";
-import { floatsNamed, type OnnxProgram, type OnnxTensors } from "./onnx-program.ts";
+import {
+  floatsNamed,
+  type OnnxProgram,
+  type OnnxTensor,
+  type OnnxTensors,
+  tensorOver,
+} from "./onnx-program.ts";
 
 /** What a decoder borrows from its engine. */
 export interface OnnxDecoderOptions {
@@ -57,7 +62,7 @@ export class OnnxDecoder implements Decoder {
 }
 
 function cacheOf(tensors: OnnxTensors, numLayers: number): OnnxTensors {
-  const cache: Record<string, ort.Tensor> = {};
+  const cache: Record<string, OnnxTensor> = {};
   for (let layer = 0; layer < numLayers; layer++) {
     for (const name of Object.values(cacheNames(layer))) {
       cache[name] = defined(tensors[nextName(name)], name);
@@ -68,11 +73,11 @@ function cacheOf(tensors: OnnxTensors, numLayers: number): OnnxTensors {
 
 function inputsAt(model: ModelConfiguration, position: number, token: number): OnnxTensors {
   const { here, mask, rotation } = decodePosition(model, position);
-  const row = (floats: Float32Array) => new ort.Tensor("float32", floats, [1, floats.length]);
+  const row = (floats: Float32Array) => tensorOver(floats, [1, floats.length]);
   return {
-    [DECODE.token]: new ort.Tensor("int32", Int32Array.of(token), [1]),
-    [DECODE.position]: new ort.Tensor("int32", Int32Array.of(position), [1]),
-    [DECODE.here]: new ort.Tensor("float32", here, [here.length, 1]),
+    [DECODE.token]: tensorOver(Int32Array.of(token), [1]),
+    [DECODE.position]: tensorOver(Int32Array.of(position), [1]),
+    [DECODE.here]: tensorOver(here, [here.length, 1]),
     [DECODE.mask]: row(mask),
     ...(rotation && { [DECODE.cos]: row(rotation.cos), [DECODE.sin]: row(rotation.sin) }),
   };

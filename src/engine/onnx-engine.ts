@@ -1,4 +1,3 @@
-import * as ort from "onnxruntime-node";
 import { assert, defined } from "../base/assert.ts";
 import type { TensorPlace } from "../base/tensor-place.ts";
 import type { Graph } from "../compiler/graph.ts";
@@ -24,8 +23,10 @@ import { OnnxDecoder } from "./onnx-decoder.ts";
 import {
   compileOnnxProgram,
   floatsNamed,
+  ONNX_RUNTIME,
   type OnnxProgram,
   type OnnxTensors,
+  tensorOver,
 } from "./onnx-program.ts";
 import { type TokenColumns, tokenColumns } from "./token-columns.ts";
 
@@ -63,9 +64,13 @@ class OnnxEngine implements Engine {
 
   constructor({ model, numThreads }: OnnxEngineOptions) {
     const { tensors, numParams } = parameterLayout(model);
-    const runtime = `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`;
     this.#numThreads = Math.min(numThreads, MAX_THREADS);
-    this.description = { engine: "onnx", device: "cpu", runtime, numThreads: this.#numThreads };
+    this.description = {
+      engine: "onnx",
+      device: "cpu",
+      runtime: ONNX_RUNTIME,
+      numThreads: this.#numThreads,
+    };
     this.#model = model;
     this.#places = tensors;
     // ONNX Runtime refuses memory that threads share, so the parameters are copied here.
@@ -73,7 +78,7 @@ class OnnxEngine implements Engine {
     this.#parameterTensors = Object.fromEntries(
       tensors.map(({ name, shape, offset, length }) => {
         const floats = this.#parameters.subarray(offset, offset + length);
-        return [name, new ort.Tensor("float32", floats, shape)];
+        return [name, tensorOver(floats, shape)];
       }),
     );
   }
@@ -131,8 +136,8 @@ class OnnxEngine implements Engine {
       traceBlock(this.#model, { numSequences, length }),
     );
     const shape = [numSequences, length];
-    const tokens = { [INPUTS]: new ort.Tensor("int32", inputs, shape) };
-    const expected = { [TARGETS]: new ort.Tensor("int32", targets, shape) };
+    const tokens = { [INPUTS]: tensorOver(inputs, shape) };
+    const expected = { [TARGETS]: tensorOver(targets, shape) };
     const needsTargets = kind === "logits" ? {} : expected;
     await compiled.program.run(
       { ...this.#parameterTensors, ...tokens, ...needsTargets },

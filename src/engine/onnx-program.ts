@@ -1,6 +1,6 @@
 import * as ort from "onnxruntime-node";
 import { defined } from "../base/assert.ts";
-import type { Graph } from "../compiler/graph.ts";
+import { type Graph, numElements } from "../compiler/graph.ts";
 import { emitOnnx } from "../compiler/onnx/emit-onnx.ts";
 import { MAX_THREADS } from "../compiler/onnx/fix-summation-order.ts";
 
@@ -13,8 +13,11 @@ export interface OnnxProgramOptions {
   readonly numThreads: number;
 }
 
+/** A tensor of ONNX Runtime, on memory of this process. */
+export type OnnxTensor = ort.Tensor;
+
 /** Tensors by the names of a program's inputs or outputs. */
-export type OnnxTensors = Readonly<Record<string, ort.Tensor>>;
+export type OnnxTensors = Readonly<Record<string, OnnxTensor>>;
 
 /** A compiled graph. */
 export interface OnnxProgram extends AsyncDisposable {
@@ -52,10 +55,22 @@ export async function compileOnnxProgram(
   };
 }
 
+/** The library that computes, with its version. */
+export const ONNX_RUNTIME = `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`;
+
+/** A tensor over these numbers, which must not lie on shared memory; no copy is made. */
+export function tensorOver(
+  numbers: Float32Array | Int32Array,
+  shape: readonly number[],
+): OnnxTensor {
+  return numbers instanceof Float32Array
+    ? new ort.Tensor("float32", numbers, shape)
+    : new ort.Tensor("int32", numbers, shape);
+}
+
 /** A tensor of zeros on memory of its own. */
-export function zeros(shape: readonly number[]): ort.Tensor {
-  const length = shape.reduce((product, size) => product * size, 1);
-  return new ort.Tensor("float32", new Float32Array(length), shape);
+function zeros(shape: readonly number[]): OnnxTensor {
+  return tensorOver(new Float32Array(numElements(shape)), shape);
 }
 
 /** The numbers of the tensor `name`, without a copy. */
