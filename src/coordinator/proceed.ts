@@ -62,8 +62,8 @@ function gather(turn: Turn): void {
   rewind(turn);
   restoreStragglers(turn);
   if (turn.state.isClosed && turn.state.workers.size === 0) {
-    const message = tooFewWorkers(turn.state, "no more are expected");
-    endRun(turn, { status: "failed", error: { code: "ERR_TOO_FEW_WORKERS", message } });
+    const message = tooFewWorkers(turn.state, "local workers have ended: see their logs");
+    endRun(turn, { status: "failed", error: { code: "ERR_WORKER_EXIT", message } });
     return;
   }
   const eligible = eligibleIds(turn.state);

@@ -58,6 +58,8 @@ export class SimulatedWorker {
   /** Set when it has left: by the coordinator's word, or killed. */
   isGone = false;
   isFrozen = false;
+  /** Does nothing more, though its link lives. */
+  isStuck = false;
   readonly inbox: Delivery[] = [];
   readonly outbox: Saying[] = [];
   readonly #exchanges: Exchanges;
@@ -72,7 +74,7 @@ export class SimulatedWorker {
 
   /** Whether it could do something by itself: compute its leaves, or take the finished sum. */
   get canWork(): boolean {
-    if (this.isGone || this.isFrozen || this.#form === undefined) return false;
+    if (this.isGone || this.isFrozen || this.isStuck || this.#form === undefined) return false;
     if (this.#attempt === "none") return this.#assigned.has(this.step);
     return this.#attempt === "exchanging" && this.#isSumWhole(this.#form);
   }

@@ -30,6 +30,9 @@ export interface Faults {
   readonly until: number;
 }
 
+/** Nothing goes wrong. */
+export const CALM: Faults = { kill: 0, freeze: 0, join: 0, failSave: 0, until: 0 };
+
 /** The plan of most simulations: 12 steps of 5 leaves. */
 export const SMALL_PLAN: RunPlan = {
   ...{ steps: 12, numLeaves: 5, tokensPerStep: 10, evaluateEvery: 4, checkpointEvery: 5 },
@@ -88,6 +91,20 @@ export class Simulation {
     worker.outbox.length = Math.floor(this.#random.uniform() * (worker.outbox.length + 1));
   }
 
+  /** Lets things happen, with no faults, until `isReached`. */
+  runUntil(isReached: () => boolean): void {
+    for (let numEvents = 0; !isReached(); numEvents++) {
+      assert(numEvents < 20_000, "it never happens");
+      this.stepOnce(CALM, numEvents);
+    }
+  }
+
+  /** Lets things happen until the run has ended. */
+  runToEnd(): RunOutcome {
+    this.runUntil(() => this.outcome !== undefined);
+    return defined(this.outcome, "the outcome");
+  }
+
   /** Lets one thing happen, chosen by chance. */
   stepOnce(faults: Faults, numEvents: number): void {
     if (numEvents < faults.until) this.#maybeFault(faults);
@@ -97,6 +114,13 @@ export class Simulation {
     else this.passTime(actions.length > 0 ? 100 : 5000);
     if (this.#saving !== undefined && this.#random.uniform() < 0.2)
       this.#endSave(faults, numEvents);
+  }
+
+  /** The checkpoint being written fails. */
+  failSave(message: string): void {
+    const step = defined(this.#saving, "a save");
+    this.#saving = undefined;
+    this.dispatch({ type: "save-failed", step, code: "ERR_WRITE", message });
   }
 
   passTime(ms: number): void {
@@ -129,7 +153,7 @@ export class Simulation {
       const actions: (() => void)[] = [];
       if (worker.outbox.length > 0) actions.push(() => this.#hear(worker));
       else if (worker.isGone) actions.push(() => this.#close(worker, "connection lost"));
-      if (worker.isGone || worker.isFrozen) return actions;
+      if (worker.isGone || worker.isFrozen || worker.isStuck) return actions;
       if (worker.inbox.length > 0) actions.push(() => worker.receive(isAlive));
       if (worker.canWork) actions.push(() => worker.work());
       return actions;

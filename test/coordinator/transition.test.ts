@@ -2,9 +2,8 @@ import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../src/base/random.ts";
 import { transition } from "../../src/coordinator/transition.ts";
 import { lossOf } from "./simulated-worker.ts";
-import { type Faults, Simulation } from "./simulation.ts";
+import { CALM, type Faults, Simulation } from "./simulation.ts";
 
-const CALM: Faults = { kill: 0, freeze: 0, join: 0, failSave: 0, until: 0 };
 const NUM_EVENTS_MAX = 20_000;
 
 /** Runs a schedule to its end; workers come by themselves when nobody is left. */

@@ -1,0 +1,321 @@
+import { describe, expect, test } from "vitest";
+import { defined } from "../../src/base/assert.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import type { RunEffect } from "../../src/coordinator/run-effects.ts";
+import { statusOf } from "../../src/coordinator/run-status.ts";
+import type { SimulatedWorker } from "./simulated-worker.ts";
+import { CALM, Simulation, SMALL_PLAN } from "./simulation.ts";
+
+/** A run with three workers, none of which is prepared yet. */
+function threeWorkers(plan = SMALL_PLAN): {
+  readonly run: Simulation;
+  readonly workers: readonly SimulatedWorker[];
+} {
+  const run = new Simulation(seededRandom(3), plan);
+  return { run, workers: [run.join(), run.join(), run.join()] };
+}
+
+/** The same at a step in the middle, with three members. */
+function inTheMiddle() {
+  const { run, workers } = threeWorkers();
+  run.runUntil(() => run.state.step >= 6 && run.state.members.length === 3);
+  return { run, workers, step: run.state.step };
+}
+
+const dropsOf = ({ effects }: Simulation) =>
+  effects.flatMap((effect) => (effect.type === "drop" ? [effect] : []));
+
+const undisturbedDigest = String(Simulation.parametersAfter(SMALL_PLAN.steps));
+
+/** Replaces what a worker says of one type, now and later. */
+function lie(worker: SimulatedWorker, type: string, changes: Record<string, unknown>): void {
+  const push = worker.outbox.push.bind(worker.outbox);
+  worker.outbox.push = (...sayings) =>
+    push(...sayings.map((one) => (one.type === type ? Object.assign({ ...one }, changes) : one)));
+}
+
+describe("a worker that does not fit", () => {
+  test("is refused when it speaks another protocol, with a remedy", () => {
+    const { run } = threeWorkers();
+    const hello = { type: "hello", protocolVersion: 999, name: "old/1" } as const;
+    const rest = { packageVersion: "0.0.1", peerPort: 1 };
+    run.dispatch({ type: "hello", workerId: 9, hello: { ...hello, ...rest }, host: "::1" });
+    const [drop] = dropsOf(run);
+    expect(drop?.reject.code).toBe("ERR_PROTOCOL_VERSION");
+    expect(drop?.reject.message).toMatch(/protocol 999 \(smallinit 0\.0\.1\).*same version/);
+    expect(run.runToEnd().status).toBe("completed");
+  });
+
+  test("is refused in a mesh when peers cannot reach it", () => {
+    const { run } = threeWorkers();
+    const hello = {
+      type: "hello",
+      protocolVersion: 1,
+      name: "shy/1",
+      packageVersion: "0",
+    } as const;
+    run.dispatch({ type: "hello", workerId: 9, hello: { ...hello, peerPort: 0 }, host: "::1" });
+    expect(dropsOf(run)[0]?.reject.code).toBe("ERR_PEER_PORT");
+  });
+
+  test.each([
+    ["parameters", { digest: "other" }],
+    ["layout", { layout: [{ name: "embed.weight", shape: [3, 3] }] }],
+  ])("is out when it prepares other %s than the first", (_what, changes) => {
+    const { run } = threeWorkers();
+    run.runUntil(() => run.state.initialDigest !== undefined);
+    const odd = run.join();
+    lie(odd, "prepared", changes);
+    run.runUntil(() => odd.isGone);
+    const [drop] = dropsOf(run);
+    expect([drop?.workerId, drop?.reject.code]).toEqual([odd.id, "ERR_REPLICA_DIVERGED"]);
+    run.runToEnd();
+    expect(run.state.agreed?.digest).toBe(undisturbedDigest);
+  });
+});
+
+describe("members that disagree", () => {
+  test("lose the one that has another loss, and repeat the step without it", () => {
+    const { run, workers } = inTheMiddle();
+    const odd = defined(workers[1], "a worker");
+    odd.parameters += 1;
+    expect(run.runToEnd().status).toBe("completed");
+    expect(dropsOf(run).map(({ workerId }) => workerId)).toEqual([odd.id]);
+    expect(run.state.agreed?.digest).toBe(undisturbedDigest);
+  });
+
+  test("lose the one that has another digest, whose snapshot never becomes a checkpoint", () => {
+    const { run, workers } = inTheMiddle();
+    const donor = defined(workers[0], "the donor of snapshots");
+    lie(donor, "digest", { digest: "other" });
+    lie(donor, "snapshot", { parameters: 13 });
+    expect(run.runToEnd().status).toBe("completed");
+    expect(dropsOf(run).map(({ workerId }) => workerId)).toEqual([donor.id]);
+    expect(run.state.saved).toEqual({ step: 12, digest: undisturbedDigest });
+  });
+
+  test("end the run when there is no majority", () => {
+    const run = new Simulation(seededRandom(4));
+    const odd = run.join();
+    run.join();
+    run.runUntil(() => run.state.step === 6);
+    odd.parameters += 1;
+    const { status, error } = run.runToEnd();
+    expect([status, error?.code]).toEqual(["failed", "ERR_REPLICA_DIVERGED"]);
+    expect(run.state.step).toBeLessThan(12);
+  });
+});
+
+test("a loss that is not finite is not committed, and the state before it is kept", () => {
+  const { run, workers, step } = inTheMiddle();
+  for (const worker of workers) lie(worker, "ready", { lossSum: Number.NaN });
+  const { status, error } = run.runToEnd();
+  expect([status, error?.code]).toEqual(["failed", "ERR_NOT_FINITE"]);
+  const { saved } = run.state;
+  expect(saved.step).toBeGreaterThanOrEqual(step);
+  expect(saved).toEqual({
+    step: run.state.step,
+    digest: String(Simulation.parametersAfter(run.state.step)),
+  });
+});
+
+describe("a stop", () => {
+  test("keeps the state of the current step, whatever is under way", () => {
+    for (let seed = 0; seed < 100; seed++) {
+      const run = new Simulation(seededRandom(seed));
+      for (let i = 0; i < 3; i++) run.join();
+      const numEvents = 40 + seed;
+      for (let i = 0; i < numEvents && run.outcome === undefined; i++) run.stepOnce(CALM, i);
+      if (run.outcome !== undefined) continue;
+      const { step } = run.state;
+      run.dispatch({ type: "stop" });
+      expect(run.runToEnd(), `seed ${seed}`).toEqual({ status: "interrupted" });
+      expect(run.state.saved.step, `seed ${seed}`).toBe(step);
+      expect(run.state.step, `seed ${seed}`).toBe(step);
+    }
+  });
+
+  test("ends at once while nobody has come", () => {
+    const run = new Simulation(seededRandom(1));
+    run.dispatch({ type: "stop" });
+    expect(run.outcome).toEqual({ status: "interrupted" });
+  });
+});
+
+describe("a checkpoint that cannot be written", () => {
+  const failed = { type: "save-failed", code: "ERR_WRITE", message: "disk full" } as const;
+
+  test("ends nothing while the run goes on", () => {
+    const { run } = threeWorkers();
+    run.runUntil(() => run.state.saving !== undefined && run.state.step < 12);
+    run.failSave("disk full");
+    run.runToEnd();
+    expect(run.outcome).toEqual({ status: "completed" });
+    expect(run.state.saved.step).toBe(12);
+  });
+
+  test("fails the run that was to end with it", () => {
+    const { run } = threeWorkers();
+    run.runUntil(() => run.state.saving?.step === 12);
+    run.failSave("disk full");
+    expect(run.outcome).toEqual({
+      status: "failed",
+      error: { code: failed.code, message: failed.message },
+    });
+  });
+});
+
+describe("a deadline", () => {
+  // Shorter than the others, so that the run is not over before.
+  const limits = { ...SMALL_PLAN.limits, prepareMs: 60_000 };
+  /** Who is late, what the run does until then, and what it calls it. */
+  const CASES: readonly (readonly [string, (run: Simulation) => boolean, number, RegExp])[] = [
+    ["to prepare", () => true, limits.prepareMs, /prepare its engine/],
+    [
+      "to compute",
+      (run) => run.state.step === 6 && run.state.members.length === 3,
+      limits.stepMsMin,
+      /compute its leaves/,
+    ],
+    [
+      "to evaluate",
+      (run) => run.state.evaluation !== undefined,
+      limits.evaluationMs,
+      /evaluate batch/,
+    ],
+    [
+      "to give its snapshot",
+      ({ state: { snapshot, step } }) => step === 12 && snapshot?.digest === undefined,
+      limits.snapshotMs,
+      /send its snapshot/,
+    ],
+  ];
+  test.each(CASES)(
+    "drops by name the worker that is late %s",
+    (_name, isReached, limitMs, words) => {
+      const { run, workers } = threeWorkers({ ...SMALL_PLAN, limits });
+      run.runUntil(() => isReached(run));
+      const late = defined(workers[0], "a worker");
+      late.isStuck = true;
+      while (dropsOf(run).length === 0) {
+        for (let i = 0; i < 10; i++) run.stepOnce(CALM, i);
+        expect(run.outcome).toBeUndefined();
+        // In pieces that nobody else's deadline is shorter than.
+        run.passTime(Math.min(limitMs / 4, limits.stepMsMin / 3));
+      }
+      const [drop] = dropsOf(run);
+      expect([drop?.workerId, drop?.reject.code]).toEqual([0, "ERR_DEADLINE"]);
+      expect(drop?.reject.message).toMatch(words);
+      expect(run.runToEnd()).toEqual({ status: "completed" });
+      expect(run.state.agreed?.digest).toBe(undisturbedDigest);
+    },
+  );
+
+  test("ends the run when too few workers come, saying how many did", () => {
+    const run = new Simulation(seededRandom(1));
+    run.join();
+    run.runUntil(() => run.state.initialDigest !== undefined);
+    run.passTime(limits.gatherMs);
+    expect(run.outcome?.error?.code).toBe("ERR_TOO_FEW_WORKERS");
+    expect(run.outcome?.error?.message).toMatch(/2 worker\(s\) to be ready; 1 linked/);
+  });
+
+  test("ends the run when all workers are lost and nobody comes, naming what remains", () => {
+    const { run, workers } = inTheMiddle();
+    run.runUntil(() => run.state.saved.step > 0);
+    for (const worker of workers) run.kill(worker);
+    run.runUntil(() => run.state.members.length === 0 && run.state.saving === undefined);
+    run.passTime(limits.gatherMs);
+    expect(run.outcome?.error?.message).toMatch(
+      /checkpoint of step \d+ remains; continue with resume/,
+    );
+  });
+});
+
+describe("a link that is lost between two members", () => {
+  const accuse = (run: Simulation, workerId: number, peerId: number) => {
+    const { generation } = run.state;
+    const message = { type: "peer-lost", generation, peerId, reason: "connection lost" } as const;
+    run.dispatch({ type: "message", workerId, message });
+    run.passTime(SMALL_PLAN.limits.accusationMs);
+  };
+
+  test("is made anew by the same members", () => {
+    const { run } = inTheMiddle();
+    accuse(run, 0, 1);
+    expect(run.state.members).toEqual([0, 1, 2]);
+    expect(run.state.phase.type).toBe("linking");
+    expect(run.runToEnd()).toEqual({ status: "completed" });
+    expect(dropsOf(run)).toEqual([]);
+  });
+
+  test("costs the member that most others blame, when it is lost again in the same step", () => {
+    const { run } = inTheMiddle();
+    accuse(run, 0, 1);
+    const { generation } = run.state;
+    const blame = (workerId: number, peerId: number) => {
+      const message = { type: "peer-lost", generation, peerId, reason: "silent" } as const;
+      run.dispatch({ type: "message", workerId, message });
+    };
+    blame(0, 1);
+    blame(1, 2);
+    blame(2, 1);
+    run.passTime(SMALL_PLAN.limits.accusationMs);
+    expect(dropsOf(run).map(({ workerId }) => workerId)).toEqual([1]);
+    expect(run.runToEnd()).toEqual({ status: "completed" });
+  });
+
+  test("changes nothing when it belongs to a former generation", () => {
+    const { run } = inTheMiddle();
+    const message = { type: "peer-lost", generation: 0, peerId: 1, reason: "old" } as const;
+    run.dispatch({ type: "message", workerId: 0, message });
+    expect(run.state.accusations).toEqual([]);
+    expect(run.state.numStale).toBeGreaterThan(0);
+  });
+});
+
+describe("when nobody else will come", () => {
+  test("the run begins with those who are there", () => {
+    const run = new Simulation(seededRandom(1));
+    run.join();
+    run.dispatch({ type: "no-more-workers" });
+    expect(run.runToEnd()).toEqual({ status: "completed" });
+  });
+
+  test("the run ends once nobody is left", () => {
+    const { run, workers } = inTheMiddle();
+    run.dispatch({ type: "no-more-workers" });
+    for (const worker of workers) run.kill(worker);
+    expect(run.runToEnd().error?.code).toBe("ERR_WORKER_EXIT");
+  });
+});
+
+test("the status names the one who is waited for, for how long and for what", () => {
+  const { run, workers } = inTheMiddle();
+  defined(workers[1], "a worker").isStuck = true;
+  run.runUntil(() => run.state.computed.size === 2);
+  const sinceMs = run.state.stepSinceMs;
+  expect(statusOf(run.state, sinceMs + 4100)).toMatchObject({ waitingFor: expect.anything() });
+  expect(statusOf(run.state, sinceMs + 60_000).waitingFor).toBe(
+    `step ${run.state.step}: waiting 60.0 s for worker 1 (host/1) to compute its leaves`,
+  );
+});
+
+test("each commit is recorded once, with every leaf computed by one member", () => {
+  const { run } = inTheMiddle();
+  run.runToEnd();
+  const commits = run.effects.flatMap((effect: RunEffect) =>
+    effect.type === "record" && effect.record.type === "commits" ? [effect.record] : [],
+  );
+  let next = 0;
+  for (const { from, to, leaves } of commits) {
+    expect(from).toBe(next);
+    next = Number(to);
+    const ranges = leaves as { readonly lo: number; readonly hi: number }[];
+    const leafIds = ranges.flatMap(({ lo, hi }) =>
+      Array.from({ length: hi - lo }, (_, i) => lo + i),
+    );
+    expect(leafIds).toEqual([0, 1, 2, 3, 4]);
+  }
+  expect(next).toBe(12);
+});
