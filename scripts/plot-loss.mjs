@@ -25,25 +25,55 @@ const svg = Plot.plot({
   width: 800,
   height: 360,
   marginLeft: 50,
-  style: { background: "white", color: "#222", fontSize: "13px", fontFamily: "system-ui, sans-serif" },
+  style: {
+    background: "white",
+    color: "#222",
+    fontSize: "13px",
+    fontFamily: "system-ui, sans-serif",
+  },
   x: { label: "step", grid: true },
   y: { label: "loss (nats per token)", grid: true, type: "log", ticks: 6, tickFormat: "~g" },
   marks: [
     Plot.lineY(training, { x: "step", y: "loss", z: "run", stroke: "#9ecae1", strokeWidth: 1 }),
     Plot.lineY(
       training,
-      Plot.windowY({ k: 25, strict: false }, { x: "step", y: "loss", z: "run", stroke: "#08519c", strokeWidth: 2 }),
+      Plot.windowY(
+        { k: 25, strict: false },
+        { x: "step", y: "loss", z: "run", stroke: "#08519c", strokeWidth: 2 },
+      ),
     ),
-    Plot.lineY(validation, { x: "step", y: "validationLoss", z: "run", stroke: "#d95f02", strokeWidth: 2 }),
+    Plot.lineY(validation, {
+      x: "step",
+      y: "validationLoss",
+      z: "run",
+      stroke: "#d95f02",
+      strokeWidth: 2,
+    }),
     Plot.dot(validation, { x: "step", y: "validationLoss", fill: "#d95f02", r: 4 }),
-    Plot.text(validation, Plot.selectLast({
-      x: "step", y: "validationLoss", z: "run", dy: -14, textAnchor: "end", fill: "#d95f02",
-      text: (row) => `validation ${row.validationLoss.toFixed(3)}`,
-    })),
-    Plot.text(training, Plot.selectFirst({
-      x: "step", y: "loss", z: "run", dx: 8, textAnchor: "start", fill: "#08519c",
-      text: () => "training, and its mean over 25 steps",
-    })),
+    Plot.text(
+      validation,
+      Plot.selectLast({
+        x: "step",
+        y: "validationLoss",
+        z: "run",
+        dy: -14,
+        textAnchor: "end",
+        fill: "#d95f02",
+        text: (row) => `validation ${row.validationLoss.toFixed(3)}`,
+      }),
+    ),
+    Plot.text(
+      training,
+      Plot.selectFirst({
+        x: "step",
+        y: "loss",
+        z: "run",
+        dx: 8,
+        textAnchor: "start",
+        fill: "#08519c",
+        text: () => "training, and its mean over 25 steps",
+      }),
+    ),
   ],
 });
 svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
