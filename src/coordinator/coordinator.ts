@@ -261,7 +261,7 @@ export class Coordinator {
   }
 
   async #save({ step, facts }: Extract<RunEffect, { readonly type: "save" }>): Promise<void> {
-    const { store, configuration, tokenizer, journal } = this.#means;
+    const { store, configuration, tokenizer, journal, log } = this.#means;
     const state = journal.checkpointState(facts);
     const extras: CheckpointExtras = { configuration, tokenizer, state };
     try {
@@ -271,6 +271,12 @@ export class Coordinator {
       const { code, message } = error;
       this.dispatch({ type: "save-failed", step, code, message });
       return;
+    }
+    try {
+      await store.prune();
+    } catch (error) {
+      if (!(error instanceof TrainerError)) throw error;
+      log.warn(`An old checkpoint could not be deleted: ${error.message}`);
     }
     this.dispatch({ type: "saved", step });
   }

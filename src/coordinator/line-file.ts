@@ -9,6 +9,8 @@ export class LineFile {
   readonly #log: Log;
   #handle: number | undefined;
   #hasFailed = false;
+  /** Lines that came while the file was being rewritten. */
+  #waiting: string[] | undefined;
 
   /** @throws {TrainerError} ERR_WRITE when it cannot be opened. */
   constructor(path: string, log: Log) {
@@ -22,30 +24,40 @@ export class LineFile {
    * lines are tried again.
    */
   append(line: object): void {
-    if (this.#handle === undefined) return;
-    try {
-      // Synchronous: a line is there when the step after it begins, and in order.
-      writeSync(this.#handle, `${JSON.stringify(line)}\n`);
-      this.#hasFailed = false;
-    } catch (error) {
-      const failure = asWriteError(this.#path, error);
-      if (!this.#hasFailed)
-        this.#log.warn(failure instanceof Error ? failure.message : `${failure}`);
-      this.#hasFailed = true;
-    }
+    const text = `${JSON.stringify(line)}\n`;
+    if (this.#waiting === undefined) this.#write(text);
+    else this.#waiting.push(text);
   }
 
   /** Keeps only the lines that `isKept` accepts; broken lines, left by a crash, go as well. */
   async filter(isKept: (line: Readonly<Record<string, unknown>>) => boolean): Promise<void> {
     this.close();
+    this.#waiting = [];
     const kept = readLines(this.#path).filter(isKept);
     await writeFileAtomically(this.#path, kept.map((line) => `${JSON.stringify(line)}\n`).join(""));
     this.#open();
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    for (const text of waiting) this.#write(text);
   }
 
   close(): void {
     if (this.#handle !== undefined) closeSync(this.#handle);
     this.#handle = undefined;
+  }
+
+  #write(text: string): void {
+    if (this.#handle === undefined) return;
+    try {
+      // Synchronous: a line is there when the step after it begins, and in order.
+      writeSync(this.#handle, text);
+      this.#hasFailed = false;
+    } catch (error) {
+      const failure = asWriteError(this.#path, error);
+      const message = failure instanceof Error ? failure.message : String(failure);
+      if (!this.#hasFailed) this.#log.warn(message);
+      this.#hasFailed = true;
+    }
   }
 
   #open(): void {

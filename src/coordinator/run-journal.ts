@@ -46,6 +46,8 @@ export class RunJournal {
     const journal = new RunJournal(options, restarts);
     const { step, evaluatedStep } = options.start;
     await journal.#forgetAfter(step, evaluatedStep);
+    // A crash may have left half a line, to which the next would be glued.
+    await journal.#events.filter(() => true);
     journal.record({ type: "start", step, restarts });
     return journal;
   }

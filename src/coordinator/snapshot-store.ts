@@ -94,6 +94,10 @@ export class SnapshotStore {
       ...{ step, configuration, layout, parameters, firstMoments, secondMoments },
       ...{ tokenizer, state },
     });
+  }
+
+  /** Deletes old checkpoints, but for the best. @throws {TrainerError} ERR_WRITE. */
+  async prune(): Promise<void> {
     await pruneCheckpoints(this.#runFolder, { keepLast: KEEP_LAST });
   }
 
