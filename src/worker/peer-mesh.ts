@@ -1,3 +1,4 @@
+import { createHash, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { TrainerError } from "../base/errors.ts";
 import type { Link } from "../protocol/link.ts";
@@ -111,7 +112,7 @@ export class PeerMesh {
       message.type === "peer-hello" &&
       message.protocolVersion === PROTOCOL_VERSION &&
       this.#meshSecret !== undefined &&
-      message.meshSecret === this.#meshSecret &&
+      isSameSecret(message.meshSecret, this.#meshSecret) &&
       message.workerId !== this.#selfId
     );
   }
@@ -191,4 +192,13 @@ export class PeerMesh {
     const isLinked = others.every(({ workerId }) => this.#links.has(workerId));
     if (isLinked) this.#options.onLinked(form.generation);
   }
+}
+
+/** Compares in a time that does not tell how much was right. */
+function isSameSecret(shown: string, secret: string): boolean {
+  return timingSafeEqual(hashOf(shown), hashOf(secret));
+}
+
+function hashOf(text: string): Uint8Array {
+  return createHash("sha256").update(text).digest();
 }

@@ -56,10 +56,10 @@ export class SimulatedWorker {
   parameters = SEED_PARAMETERS;
   step = 0;
   /** Set when it has left: by the coordinator's word, or killed. */
-  isGone = false;
-  isFrozen = false;
+  isGone: boolean = false;
+  isFrozen: boolean = false;
   /** Does nothing more, though its link lives. */
-  isStuck = false;
+  isStuck: boolean = false;
   readonly inbox: Delivery[] = [];
   readonly outbox: Saying[] = [];
   readonly #exchanges: Exchanges;
