@@ -1,36 +1,18 @@
-import { assertNever, defined } from "../base/assert.ts";
-import type { Clock } from "../base/clock.ts";
+import { assertNever } from "../base/assert.ts";
 import { TrainerError } from "../base/errors.ts";
-import type { Log } from "../base/log.ts";
-import { type Configuration, leavesPerStep } from "../configuration/configuration.ts";
-import type { ValidationBatches } from "../data/validation-batches.ts";
+import { leavesPerStep } from "../configuration/configuration.ts";
 import type { Link } from "../protocol/link.ts";
 import type { Message } from "../protocol/messages.ts";
-import { stateFrames } from "../protocol/state-frames.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
+import type { CoordinatorMeans } from "./coordinator-means.ts";
 import type { RunEffect, RunOutcome } from "./run-effects.ts";
 import type { RunEvent } from "./run-events.ts";
-import type { RunJournal } from "./run-journal.ts";
 import type { RunState } from "./run-state.ts";
-import { type RunStatus, statusOf } from "./run-status.ts";
-import type { CheckpointExtras, SnapshotStore } from "./snapshot-store.ts";
+import { statusOf } from "./run-status.ts";
 import { StarOwner } from "./star-owner.ts";
-import { asBytes, type TokenFeed } from "./token-feed.ts";
 import { transition } from "./transition.ts";
-
-/** What the shell around the machine works with. */
-export interface CoordinatorMeans {
-  readonly configuration: Configuration;
-  readonly meshSecret: string;
-  readonly feed: TokenFeed;
-  readonly batches: ValidationBatches;
-  readonly store: SnapshotStore;
-  readonly journal: RunJournal;
-  readonly tokenizer: unknown;
-  readonly clock: Clock;
-  readonly log: Log;
-  onStatus(status: RunStatus): void;
-}
+import { WorkerSupply } from "./worker-supply.ts";
+import { writeCheckpoint } from "./write-checkpoint.ts";
 
 /** How often deadlines are looked at and the status is published. */
 const TICK_MS = 250;
@@ -40,6 +22,7 @@ export class Coordinator {
   /** Kept with the outcome; broken by a mistake of our own. */
   readonly ended: Promise<RunOutcome>;
   readonly #means: CoordinatorMeans;
+  readonly #supply: WorkerSupply;
   #state: RunState;
   readonly #links = new Map<number, Link>();
   #nextWorkerId = 0;
@@ -51,6 +34,11 @@ export class Coordinator {
   constructor(means: CoordinatorMeans, state: RunState) {
     this.#means = means;
     this.#state = state;
+    this.#supply = new WorkerSupply({
+      ...means,
+      linkOf: (workerId) => this.#links.get(workerId),
+      generation: () => this.#state.generation,
+    });
     this.ended = new Promise((resolve, reject) => {
       this.#settle = resolve;
       this.#break = reject;
@@ -171,10 +159,10 @@ export class Coordinator {
         this.#links.get(effect.workerId)?.send(effect.message);
         return;
       case "welcome":
-        this.#welcome(effect);
+        this.#supply.welcome(effect);
         return;
       case "send-state":
-        this.#inBackground(this.#sendState(effect.workerId, effect.step));
+        this.#inBackground(this.#supply.sendState(effect.workerId, effect.step));
         return;
       case "drop":
         this.#drop(effect);
@@ -184,7 +172,7 @@ export class Coordinator {
         this.#inBackground(this.#assign(effect));
         return;
       case "evaluate":
-        this.#inBackground(this.#evaluate(effect));
+        this.#inBackground(this.#supply.evaluate(effect));
         return;
       case "collect-snapshot":
         store.collect(effect.workerId, effect.step);
@@ -214,12 +202,6 @@ export class Coordinator {
     }
   }
 
-  #welcome({ workerId, step, restore }: Extract<RunEffect, { readonly type: "welcome" }>): void {
-    const { configuration, meshSecret } = this.#means;
-    const welcome = { workerId, configuration, step, restore, meshSecret };
-    this.#links.get(workerId)?.send({ type: "welcome", ...welcome });
-  }
-
   #drop({ workerId, reject }: Extract<RunEffect, { readonly type: "drop" }>): void {
     const link = this.#links.get(workerId);
     this.#links.delete(workerId);
@@ -228,57 +210,14 @@ export class Coordinator {
     link?.close(reject.message);
   }
 
-  async #sendState(workerId: number, step: number): Promise<void> {
-    const state = await this.#means.store.stateAt(step);
-    for (const frame of stateFrames(step, state)) {
-      const link = this.#links.get(workerId);
-      if (link === undefined) return;
-      await link.sendTensor(frame);
-    }
-  }
-
   async #assign(effect: Extract<RunEffect, { readonly type: "assign" }>): Promise<void> {
-    const { generation, step, members, ranges } = effect;
     const exchange = this.#starOwner()?.expect(effect);
-    const tokens = await this.#means.feed.leaves(step, ranges);
-    if (generation === this.#state.generation) {
-      members.forEach((workerId, i) => {
-        const own = defined(tokens[i], "a member's tokens");
-        const message = { type: "assign", generation, step, ranges, tokens: own } as const;
-        this.#links.get(workerId)?.send(message);
-      });
-    }
+    await this.#supply.assign(effect);
     await exchange;
   }
 
-  async #evaluate(effect: Extract<RunEffect, { readonly type: "evaluate" }>): Promise<void> {
-    const { workerId, evaluationId, batchIndex } = effect;
-    const { numSequences, tokens } = await this.#means.batches.read(batchIndex);
-    this.#links.get(workerId)?.send({
-      ...{ type: "evaluate", evaluationId, batchIndex, numSequences },
-      ...{ length: this.#means.configuration.contextLength, tokens: asBytes(tokens) },
-    });
-  }
-
-  async #save({ step, facts }: Extract<RunEffect, { readonly type: "save" }>): Promise<void> {
-    const { store, configuration, tokenizer, journal, log } = this.#means;
-    const state = journal.checkpointState(facts);
-    const extras: CheckpointExtras = { configuration, tokenizer, state };
-    try {
-      await store.save(step, extras);
-    } catch (error) {
-      if (!(error instanceof TrainerError)) throw error;
-      const { code, message } = error;
-      this.dispatch({ type: "save-failed", step, code, message });
-      return;
-    }
-    try {
-      await store.prune();
-    } catch (error) {
-      if (!(error instanceof TrainerError)) throw error;
-      log.warn(`An old checkpoint could not be deleted: ${error.message}`);
-    }
-    this.dispatch({ type: "saved", step });
+  async #save(effect: Extract<RunEffect, { readonly type: "save" }>): Promise<void> {
+    this.dispatch(await writeCheckpoint(this.#means, effect));
   }
 
   #starOwner(): StarOwner | undefined {

@@ -1,15 +1,8 @@
 import { assertNever } from "../base/assert.ts";
-import { MAX_WORKERS } from "../protocol/limits.ts";
-import {
-  type Form,
-  type Hello,
-  type Linked,
-  PROTOCOL_VERSION,
-  type Prepared,
-  type TensorShape,
-} from "../protocol/messages.ts";
+import type { Form, Hello, Linked, Prepared, TensorShape } from "../protocol/messages.ts";
 import { returnBatches } from "./evaluation.ts";
 import { recordCommits } from "./record-commits.ts";
+import { refusalOf } from "./refusal-of.ts";
 import type { Standing } from "./run-state.ts";
 import { dropFromDigests, dropFromSnapshot } from "./snapshot.ts";
 import {
@@ -26,7 +19,7 @@ import {
 
 /** Someone wants to work: takes it in, or says why not. */
 export function onHello(turn: Turn, workerId: number, hello: Hello, host: string): void {
-  const refusal = refusalOf(turn, hello);
+  const refusal = refusalOf(turn.state, hello);
   if (refusal !== undefined) {
     const reject = { type: "reject", ...refusal } as const;
     emit(turn, { type: "drop", workerId, reject });
@@ -46,35 +39,6 @@ export function onHello(turn: Turn, workerId: number, hello: Hello, host: string
   if (step > 0) emit(turn, { type: "send-state", workerId, step });
   record(turn, { type: "joined", workerId, name: hello.name });
   say(turn, `${nameOf(turn.state, workerId)} has joined and prepares its engine.`);
-}
-
-function refusalOf({ state }: Turn, hello: Hello) {
-  if (hello.protocolVersion !== PROTOCOL_VERSION) {
-    return {
-      code: "ERR_PROTOCOL_VERSION",
-      message:
-        `The worker speaks protocol ${hello.protocolVersion} (smallinit ${hello.packageVersion}), ` +
-        `the coordinator protocol ${PROTOCOL_VERSION}. Install the same version on both hosts.`,
-    };
-  }
-  if (state.phase.type === "ended" || state.ending !== undefined) {
-    return { code: "ERR_RUN_ENDED", message: "The run is ending; no more workers are taken." };
-  }
-  if (state.workers.size >= MAX_WORKERS) {
-    return {
-      code: "ERR_FLEET_FULL",
-      message: `The fleet has ${state.workers.size} workers; the limit is ${MAX_WORKERS}.`,
-    };
-  }
-  if (state.plan.allReduce === "mesh" && hello.peerPort === 0) {
-    return {
-      code: "ERR_PEER_PORT",
-      message:
-        "The worker does not listen for its peers. Let it listen, or set allReduce=star, which " +
-        "sends gradients through the coordinator.",
-    };
-  }
-  return undefined;
 }
 
 /** A worker has an engine and parameters: the same layout and bits as everybody's, or it is out. */

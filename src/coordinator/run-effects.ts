@@ -73,6 +73,10 @@ export interface StepFacts {
   readonly stepMs: number;
   readonly tokensPerSecond: number;
   readonly workers: number;
+  /** What the slowest member spent on its leaves. */
+  readonly computeMs: number;
+  /** From the last member's last leaf to its holding the sum. */
+  readonly exchangeMs: number;
 }
 
 /** The mean loss over the whole validation part after `step` updates. */

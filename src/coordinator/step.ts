@@ -92,6 +92,7 @@ function judgeStep(turn: Turn, ready: ReadonlyMap<number, Ready>): void {
 
 function commitStep(turn: Turn, lossSum: number, gradientNorm: number): void {
   const { state, nowMs } = turn;
+  const reports = [...state.ready.values()];
   const { step, plan, members, generation } = state;
   noteCommit(turn);
   const next = step + 1;
@@ -113,6 +114,8 @@ function commitStep(turn: Turn, lossSum: number, gradientNorm: number): void {
     row: {
       ...{ step: next, loss, gradientNorm, tokens: plan.tokensPerStep },
       ...{ stepMs, tokensPerSecond, workers: members.length },
+      computeMs: Math.max(...reports.map((report) => report.computeMs)),
+      exchangeMs: Math.min(...reports.map((report) => report.exchangeMs)),
     },
   });
   if (digest) beginDigests(turn);

@@ -1,15 +1,14 @@
 import { assertNever, defined } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
-import { digestOf } from "../base/digest.ts";
-import { type ErrorCode, TrainerError } from "../base/errors.ts";
+import { TrainerError } from "../base/errors.ts";
 import { COORDINATOR_ID } from "../collective/exchange-plan.ts";
-import { attachKernels, type Kernels } from "../kernels/kernels.ts";
+import { attachKernels } from "../kernels/kernels.ts";
 import type { Link } from "../protocol/link.ts";
 import type { Form, Message, Welcome } from "../protocol/messages.ts";
-import { StateAssembly, type StateVectors, stateFrames } from "../protocol/state-frames.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
 import { ExchangeDesk } from "./exchange-desk.ts";
 import { PeerMesh } from "./peer-mesh.ts";
+import { StateDesk, sendSnapshot } from "./state-desk.ts";
 import type { MemoryMap, ToCommunication, ToCompute } from "./thread-messages.ts";
 
 /** What the communication thread is made of. */
@@ -26,10 +25,9 @@ export interface CommunicationOptions {
 
 /** The memory that both threads work on, seen from here. */
 interface Attached {
-  readonly kernels: Kernels;
   readonly map: MemoryMap;
   readonly desk: ExchangeDesk;
-  readonly state: StateVectors;
+  readonly state: StateDesk;
 }
 
 /**
@@ -42,7 +40,7 @@ export class Communication {
   #welcome: Welcome | undefined;
   #form: Form | undefined;
   #attached: Attached | undefined;
-  #assembly: StateAssembly | undefined;
+  #attaching: Promise<void> = Promise.resolve();
   /** State frames that came before the memory. */
   #early: TensorFrame[] = [];
   #isOver: boolean = false;
@@ -78,10 +76,12 @@ export class Communication {
 
   /** Hears the compute thread. */
   async hear(message: ToCommunication): Promise<void> {
+    // Nobody hears that we are prepared before the memory is attached: what follows needs it.
+    if (message.type !== "memory") await this.#attaching;
     switch (message.type) {
       case "memory":
-        await this.#attach(message);
-        return;
+        this.#attaching = this.#attach(message);
+        return this.#attaching;
       case "send":
         this.#options.coordinator.send(message.message);
         return;
@@ -92,7 +92,8 @@ export class Communication {
         this.#attached?.desk.addPartial(message, message.node, message.byteOffset);
         return;
       case "snapshot":
-        await this.#sendSnapshot(message.step, message.buffer);
+        await sendSnapshot(this.#options.coordinator, message.step, message.buffer);
+        this.#options.tell({ type: "snapshot-sent" });
         return;
       case "close":
         this.#end(message.reason);
@@ -171,19 +172,18 @@ export class Communication {
       onSummed: (moment) => this.#options.tell({ type: "summed", ...moment }),
       onViolation: (peerId, error) => this.#onViolation(peerId, error),
     });
-    const state: StateVectors = [
+    const state = new StateDesk([
       kernels.view(map.parameters, numParams),
       kernels.view(map.firstMoments, numParams),
       kernels.view(map.secondMoments, numParams),
-    ];
-    this.#attached = { kernels, map, desk, state };
+    ]);
+    this.#attached = { map, desk, state };
     for (const frame of this.#early.splice(0)) this.#guarded(() => this.#takeState(frame));
   }
 
   #begin({ ranges, ...moment }: Extract<ToCommunication, { readonly type: "begin" }>): void {
-    const { generation } = moment;
     // A new generation may have been formed since: then the compute thread is about to hear of it.
-    if (this.#form === undefined || generation !== this.#form.generation) return;
+    if (this.#form?.generation !== moment.generation) return;
     const memberIds = this.#form.members.map(({ workerId }) => workerId);
     const { desk, map } = defined(this.#attached, "the memory");
     const links =
@@ -202,25 +202,8 @@ export class Communication {
   }
 
   #takeState(frame: TensorFrame): void {
-    const { state } = defined(this.#attached, "the memory");
-    const isFirst = frame.vector === 0 && frame.offset === 0;
-    if (isFirst || this.#assembly === undefined) {
-      this.#assembly = new StateAssembly(frame.step, state);
-    }
-    this.#assembly.take(frame);
-    if (this.#assembly.isComplete) this.#options.tell({ type: "restored", step: frame.step });
-  }
-
-  async #sendSnapshot(step: number, buffer: SharedArrayBuffer): Promise<void> {
-    const { map } = defined(this.#attached, "the memory");
-    const vector = (i: number) =>
-      new Float32Array(buffer, i * map.numParams * Float32Array.BYTES_PER_ELEMENT, map.numParams);
-    const state: StateVectors = [vector(0), vector(1), vector(2)];
-    for (const frame of stateFrames(step, state)) {
-      await this.#options.coordinator.sendTensor(frame);
-    }
-    this.#say({ type: "digest", step, digest: digestOf(state[0]) });
-    this.#options.tell({ type: "snapshot-sent" });
+    const step = defined(this.#attached, "the memory").state.take(frame);
+    if (step !== undefined) this.#options.tell({ type: "restored", step });
   }
 
   #onPeerFrame(peerId: number, frame: TensorFrame): void {
@@ -250,7 +233,7 @@ export class Communication {
     }
   }
 
-  #fail(code: ErrorCode | string, message: string): void {
+  #fail(code: string, message: string): void {
     if (this.#isOver) return;
     this.#options.tell({ type: "failed", code, message });
     this.#end(message);

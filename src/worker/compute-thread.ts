@@ -1,15 +1,11 @@
 import { assert, assertNever, defined } from "../base/assert.ts";
-import { digestOf } from "../base/digest.ts";
-import { type ErrorCode, EXIT_CODES, TrainerError } from "../base/errors.ts";
 import type { TensorPlace } from "../base/tensor-place.ts";
-import { LeafFold } from "../collective/leaf-fold.ts";
-import { type Configuration, leavesPerStep } from "../configuration/configuration.ts";
-import type { Engine } from "../engine/engine.ts";
-import { applyUpdate, gradientNormOf } from "../optimizer/apply-update.ts";
-import type { Assign, Commit, Evaluate } from "../protocol/messages.ts";
-import type { ToCommunication, ToCompute } from "./thread-messages.ts";
-import { leafBlock, tokensOf } from "./token-blocks.ts";
-import type { TrainingMemory } from "./training-memory.ts";
+import type { LeafFold } from "../collective/leaf-fold.ts";
+import type { EngineDescription } from "../engine/engine.ts";
+import type { Assign, Commit } from "../protocol/messages.ts";
+import { errorOf } from "./error-of.ts";
+import type { ToCommunication, ToCompute, Told } from "./thread-messages.ts";
+import type { Trainer } from "./trainer.ts";
 import {
   initialWorkState,
   leavesDone,
@@ -23,10 +19,9 @@ import {
 /** What the compute thread works with. */
 export interface ComputeMeans {
   readonly workerId: number;
-  readonly configuration: Configuration;
   readonly layout: readonly TensorPlace[];
-  readonly engine: Engine;
-  readonly memory: TrainingMemory;
+  readonly description: EngineDescription;
+  readonly trainer: Trainer;
   /** To the communication thread. */
   tell(message: ToCommunication): void;
 }
@@ -44,7 +39,6 @@ export class ComputeThread {
   readonly #means: ComputeMeans;
   #state = initialWorkState(0);
   #fold: LeafFold | undefined;
-  #snapshot: SharedArrayBuffer | undefined;
   #ended: Ended | undefined;
   #failure: unknown;
   #wake: () => void = () => undefined;
@@ -57,16 +51,15 @@ export class ComputeThread {
 
   /** The parameters of `step` lie in memory: begins with them, and says so. */
   begin(step: number): void {
-    const { engine, memory, layout } = this.#means;
+    const { trainer, layout, description } = this.#means;
     assert(this.#state.memberIndex === -1, "a member was given another state");
     this.#state = initialWorkState(step);
-    engine.putParameters(memory.parameters);
-    const { description } = engine;
+    trainer.putParameters();
+    const { engine, device, runtime, numThreads } = description;
     this.#say({
-      ...{ type: "prepared", step, digest: digestOf(memory.parameters) },
+      ...{ type: "prepared", step, digest: trainer.digest() },
       layout: layout.map(({ name, shape }) => ({ name, shape })),
-      ...{ engine: description.engine, device: description.device },
-      ...{ runtime: description.runtime, numThreads: description.numThreads },
+      ...{ engine, device, runtime, numThreads },
     });
   }
 
@@ -134,7 +127,8 @@ export class ComputeThread {
   }
 
   async #do(task: Task): Promise<void> {
-    const { generation } = this.#state;
+    const { generation, step } = this.#state;
+    const { trainer } = this.#means;
     switch (task.type) {
       case "begin":
         this.#begin(task.assign);
@@ -142,17 +136,26 @@ export class ComputeThread {
       case "leaf":
         await this.#leaf(generation);
         return;
-      case "report":
-        this.#report();
+      case "report": {
+        const times = {
+          computeMs: this.#computeMs,
+          exchangeMs: performance.now() - this.#computedAtMs,
+        };
+        this.#say({ type: "ready", generation, step, ...trainer.sums(), ...times });
         break;
+      }
       case "update":
         this.#update(task.commit);
         break;
-      case "evaluate":
-        await this.#evaluate(task.evaluate);
+      case "evaluate": {
+        const { evaluationId, batchIndex } = task.evaluate;
+        const lossSum = await trainer.evaluate(task.evaluate);
+        this.#say({ type: "evaluated", evaluationId, batchIndex, lossSum });
         break;
+      }
       case "snapshot":
-        this.#takeSnapshot(task.step);
+        // A copy: training goes on while it leaves.
+        this.#means.tell({ type: "snapshot", step, buffer: trainer.copyState() });
         break;
       default:
         assertNever(task);
@@ -162,11 +165,8 @@ export class ComputeThread {
 
   #begin(assign: Assign): void {
     const { generation, step, ranges } = assign;
-    const { memory, configuration } = this.#means;
     const range = defined(ranges[this.#state.memberIndex], "this member's leaves");
-    const numLeaves = leavesPerStep(configuration);
-    const { foldBuffers: buffers, kernels } = memory;
-    this.#fold = new LeafFold({ range, numLeaves, buffers, kernels });
+    this.#fold = this.#means.trainer.beginFold(range);
     this.#computeMs = 0;
     this.#means.tell({ type: "begin", generation, step, ranges });
     this.#state = taskDone(this.#state, { type: "begin", assign });
@@ -175,17 +175,13 @@ export class ComputeThread {
   }
 
   async #leaf(generation: number): Promise<void> {
-    const { step, assigned } = this.#state;
-    const { engine, memory, configuration } = this.#means;
+    const { step, assigned, memberIndex } = this.#state;
     const fold = defined(this.#fold, "the fold of this step");
     const leaf = defined(fold.nextLeaf, "the next leaf");
-    const assign = defined(assigned.get(step), "the step's assignment");
-    const range = defined(assign.ranges[this.#state.memberIndex], "this member's leaves");
+    const { tokens, ranges } = defined(assigned.get(step), "the step's assignment");
+    const range = defined(ranges[memberIndex], "this member's leaves");
     const startMs = performance.now();
-    const buffer = fold.nextBuffer();
-    const { numParams } = memory.map;
-    const block = leafBlock(assign.tokens, leaf - range.lo, configuration);
-    buffer[numParams] = await engine.gradient(block, buffer.subarray(0, numParams));
+    await this.#means.trainer.leaf(tokens, leaf - range.lo, fold.nextBuffer());
     this.#computeMs += performance.now() - startMs;
     // A new generation may have been heard meanwhile: the fold is void.
     if (generation !== this.#state.generation) return;
@@ -205,70 +201,13 @@ export class ComputeThread {
     this.#state = leavesDone(this.#state);
   }
 
-  #report(): void {
-    const { memory, configuration } = this.#means;
-    const { generation, step } = this.#state;
-    const { kernels, sum, map } = memory;
-    this.#say({
-      ...{ type: "ready", generation, step },
-      lossSum: defined(sum[map.numParams], "the loss sum"),
-      gradientNorm: gradientNormOf(kernels, this.#gradientSum(), numTokensOf(configuration)),
-      computeMs: this.#computeMs,
-      exchangeMs: performance.now() - this.#computedAtMs,
-    });
-  }
-
   #update({ step, digest }: Commit): void {
-    const { memory, configuration, layout, engine } = this.#means;
-    const { kernels, parameters, firstMoments, secondMoments } = memory;
-    const numTokens = numTokensOf(configuration);
-    const gradientSum = this.#gradientSum();
-    applyUpdate({
-      ...{ kernels, layout, parameters, firstMoments, secondMoments, gradientSum },
-      ...{ step, numTokens, training: configuration },
-      gradientNorm: gradientNormOf(kernels, gradientSum, numTokens),
-    });
-    engine.putParameters(parameters);
-    if (digest) this.#say({ type: "digest", step: step + 1, digest: digestOf(parameters) });
+    const { trainer } = this.#means;
+    trainer.update(step);
+    if (digest) this.#say({ type: "digest", step: step + 1, digest: trainer.digest() });
   }
 
-  async #evaluate({ evaluationId, batchIndex, ...batch }: Evaluate): Promise<void> {
-    const { numSequences, length, tokens } = batch;
-    const block = { numSequences, length, tokens: tokensOf(tokens) };
-    const lossSum = await this.#means.engine.loss(block);
-    this.#say({ type: "evaluated", evaluationId, batchIndex, lossSum });
-  }
-
-  /** Copies the state aside: training goes on while the copy leaves. */
-  #takeSnapshot(step: number): void {
-    const { parameters, firstMoments, secondMoments, map } = this.#means.memory;
-    const { numParams } = map;
-    this.#snapshot ??= new SharedArrayBuffer(3 * numParams * Float32Array.BYTES_PER_ELEMENT);
-    const copy = new Float32Array(this.#snapshot);
-    [parameters, firstMoments, secondMoments].forEach((vector, i) => {
-      copy.set(vector, i * numParams);
-    });
-    this.#means.tell({ type: "snapshot", step, buffer: this.#snapshot });
-  }
-
-  #gradientSum(): Float32Array {
-    const { sum, map } = this.#means.memory;
-    return sum.subarray(0, map.numParams);
-  }
-
-  #say(message: Extract<ToCommunication, { readonly type: "send" }>["message"]): void {
+  #say(message: Told): void {
     this.#means.tell({ type: "send", message });
   }
-}
-
-function numTokensOf({ batchSize, contextLength }: Configuration): number {
-  return batchSize * contextLength;
-}
-
-/** The error that the communication thread ended with; codes of the wire may be of another version. */
-export function errorOf({ code, message }: { readonly code: string; readonly message: string }) {
-  const isOurs = Object.hasOwn(EXIT_CODES, code);
-  return isOurs
-    ? new TrainerError(code as ErrorCode, message)
-    : new TrainerError("ERR_REJECTED", `${code}: ${message}`);
 }

@@ -7,8 +7,10 @@ import { createEngine } from "../engine/create-engine.ts";
 import { initialParameters } from "../model/initial-parameters.ts";
 import { parameterLayout } from "../model/parameter-layout.ts";
 import type { Welcome, WorkerFailed } from "../protocol/messages.ts";
-import { ComputeThread, type Ended, errorOf } from "./compute-thread.ts";
+import { ComputeThread, type Ended } from "./compute-thread.ts";
+import { errorOf } from "./error-of.ts";
 import type { CommunicationSettings, ToCommunication, ToCompute } from "./thread-messages.ts";
+import { Trainer } from "./trainer.ts";
 import { createTrainingMemory } from "./training-memory.ts";
 
 /** What a worker needs. */
@@ -100,7 +102,8 @@ async function work(
   await using engine = await createEngine({ engine: engineName, device, model, numThreads, log });
   log.info(`Engine: ${engine.description.runtime}, ${engine.description.numThreads} thread(s).`);
   const compute = new ComputeThread({
-    ...{ workerId: welcome.workerId, configuration, layout: tensors, engine, memory, tell },
+    ...{ workerId: welcome.workerId, layout: tensors, description: engine.description, tell },
+    trainer: new Trainer({ configuration, layout: tensors, engine, memory }),
   });
   if (!welcome.restore) {
     memory.parameters.set(initialParameters(model, configuration.seed));

@@ -1,0 +1,70 @@
+import { defined } from "../base/assert.ts";
+import type { Configuration } from "../configuration/configuration.ts";
+import type { ValidationBatches } from "../data/validation-batches.ts";
+import type { Link } from "../protocol/link.ts";
+import { stateFrames } from "../protocol/state-frames.ts";
+import type { RunEffect } from "./run-effects.ts";
+import type { SnapshotStore } from "./snapshot-store.ts";
+import { asBytes, type TokenFeed } from "./token-feed.ts";
+
+/** What workers are supplied from. */
+export interface SupplyOptions {
+  readonly configuration: Configuration;
+  readonly meshSecret: string;
+  readonly feed: TokenFeed;
+  readonly batches: ValidationBatches;
+  readonly store: SnapshotStore;
+  linkOf(workerId: number): Link | undefined;
+  /** The newest generation: what is read for a former one is not sent. */
+  generation(): number;
+}
+
+/** Brings to workers what is too large or too secret for the machine: tokens, batches, state. */
+export class WorkerSupply {
+  readonly #options: SupplyOptions;
+
+  constructor(options: SupplyOptions) {
+    this.#options = options;
+  }
+
+  /** Answers a `hello`. */
+  welcome({ workerId, step, restore }: Extract<RunEffect, { readonly type: "welcome" }>): void {
+    const { configuration, meshSecret, linkOf } = this.#options;
+    const welcome = { workerId, configuration, step, restore, meshSecret };
+    linkOf(workerId)?.send({ type: "welcome", ...welcome });
+  }
+
+  /** Sends each member its leaves of a step. @throws {TrainerError} ERR_DATA_DAMAGED. */
+  async assign(effect: Extract<RunEffect, { readonly type: "assign" }>): Promise<void> {
+    const { feed, linkOf } = this.#options;
+    const { generation, step, members, ranges } = effect;
+    const tokens = await feed.leaves(step, ranges);
+    if (generation !== this.#options.generation()) return;
+    members.forEach((workerId, i) => {
+      const own = defined(tokens[i], "a member's tokens");
+      linkOf(workerId)?.send({ type: "assign", generation, step, ranges, tokens: own });
+    });
+  }
+
+  /** Sends a validation batch. @throws {TrainerError} ERR_DATA_DAMAGED. */
+  async evaluate(effect: Extract<RunEffect, { readonly type: "evaluate" }>): Promise<void> {
+    const { batches, configuration, linkOf } = this.#options;
+    const { workerId, evaluationId, batchIndex } = effect;
+    const { numSequences, tokens } = await batches.read(batchIndex);
+    linkOf(workerId)?.send({
+      ...{ type: "evaluate", evaluationId, batchIndex, numSequences },
+      ...{ length: configuration.contextLength, tokens: asBytes(tokens) },
+    });
+  }
+
+  /** Sends the state after `step` updates. @throws {TrainerError} those of checkpoints. */
+  async sendState(workerId: number, step: number): Promise<void> {
+    const { store, linkOf } = this.#options;
+    const state = await store.stateAt(step);
+    for (const frame of stateFrames(step, state)) {
+      const link = linkOf(workerId);
+      if (link === undefined) return;
+      await link.sendTensor(frame);
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import { defined } from "../base/assert.ts";
+import { digestOf } from "../base/digest.ts";
+import type { TensorPlace } from "../base/tensor-place.ts";
+import { LeafFold } from "../collective/leaf-fold.ts";
+import { type Configuration, leavesPerStep } from "../configuration/configuration.ts";
+import type { Engine } from "../engine/engine.ts";
+import { applyUpdate, gradientNormOf } from "../optimizer/apply-update.ts";
+import type { Evaluate, LeafRange } from "../protocol/messages.ts";
+import { leafBlock, tokensOf } from "./token-blocks.ts";
+import type { TrainingMemory } from "./training-memory.ts";
+
+/** What is trained, with what and where. */
+export interface TrainerOptions {
+  readonly configuration: Configuration;
+  readonly layout: readonly TensorPlace[];
+  readonly engine: Engine;
+  readonly memory: TrainingMemory;
+}
+
+/** What all members must find the same in a step. */
+export interface StepSums {
+  readonly lossSum: number;
+  /** L2 norm of the mean gradient before the clip. */
+  readonly gradientNorm: number;
+}
+
+/** The arithmetic of a worker's part in a run: leaves, updates, evaluation, copies. */
+export class Trainer {
+  readonly #options: TrainerOptions;
+  readonly #numTokens: number;
+  #sums: StepSums = { lossSum: 0, gradientNorm: 0 };
+  #snapshot: SharedArrayBuffer | undefined;
+
+  constructor(options: TrainerOptions) {
+    const { batchSize, contextLength } = options.configuration;
+    this.#options = options;
+    this.#numTokens = batchSize * contextLength;
+  }
+
+  /** Hands the parameters in memory to the engine. */
+  putParameters(): void {
+    this.#options.engine.putParameters(this.#options.memory.parameters);
+  }
+
+  digest(): string {
+    return digestOf(this.#options.memory.parameters);
+  }
+
+  /** Begins to fold the gradients of some leaves; the former fold's buffers are taken. */
+  beginFold(range: LeafRange): LeafFold {
+    const { configuration, memory } = this.#options;
+    const { foldBuffers: buffers, kernels } = memory;
+    return new LeafFold({ range, numLeaves: leavesPerStep(configuration), buffers, kernels });
+  }
+
+  /**
+   * Computes a leaf's gradient sum and loss sum.
+   *
+   * @param tokens of all leaves of this worker, as in `assign`.
+   * @param leafIndex counted from this worker's first leaf.
+   * @param vector f32[numParams + 1], overwritten: the gradient, then the loss.
+   */
+  async leaf(tokens: Uint8Array, leafIndex: number, vector: Float32Array): Promise<void> {
+    const { configuration, engine, memory } = this.#options;
+    const { numParams } = memory.map;
+    const block = leafBlock(tokens, leafIndex, configuration);
+    vector[numParams] = await engine.gradient(block, vector.subarray(0, numParams));
+  }
+
+  /** What the exchanged sum says. */
+  sums(): StepSums {
+    const { kernels, sum, map } = this.#options.memory;
+    const lossSum = defined(sum[map.numParams], "the loss sum");
+    const gradientNorm = gradientNormOf(kernels, this.#gradientSum(), this.#numTokens);
+    this.#sums = { lossSum, gradientNorm };
+    return this.#sums;
+  }
+
+  /** Ends `step` with the sum that `sums` has looked at. */
+  update(step: number): void {
+    const { configuration, layout, memory } = this.#options;
+    const { kernels, parameters, firstMoments, secondMoments } = memory;
+    applyUpdate({
+      ...{ kernels, layout, parameters, firstMoments, secondMoments, step },
+      gradientSum: this.#gradientSum(),
+      numTokens: this.#numTokens,
+      gradientNorm: this.#sums.gradientNorm,
+      training: configuration,
+    });
+    this.putParameters();
+  }
+
+  /** The loss sum of a validation batch. */
+  evaluate({ numSequences, length, tokens }: Evaluate): Promise<number> {
+    return this.#options.engine.loss({ numSequences, length, tokens: tokensOf(tokens) });
+  }
+
+  /** Copies the state into a buffer of its own, f32[3 · numParams], the same one each time. */
+  copyState(): SharedArrayBuffer {
+    const { parameters, firstMoments, secondMoments, map } = this.#options.memory;
+    const { numParams } = map;
+    this.#snapshot ??= new SharedArrayBuffer(3 * numParams * Float32Array.BYTES_PER_ELEMENT);
+    const copy = new Float32Array(this.#snapshot);
+    [parameters, firstMoments, secondMoments].forEach((vector, i) => {
+      copy.set(vector, i * numParams);
+    });
+    return this.#snapshot;
+  }
+
+  #gradientSum(): Float32Array {
+    const { sum, map } = this.#options.memory;
+    return sum.subarray(0, map.numParams);
+  }
+}
