@@ -64,7 +64,7 @@ export interface CoordinatorOptions {
  *
  * @returns the summary, also when the run failed or was interrupted after it began: see `status`.
  * @throws {TrainerError} when the run cannot begin: ERR_RUN_EXISTS, ERR_RUN_MISSING, ERR_PORT_IN_USE,
- *   ERR_VOCABULARY_MISMATCH, ERR_WRITE, and those of the data folder and of the checkpoint.
+ *   ERR_VOCABULARY_MISMATCH, ERR_CONFIG_VALUE, ERR_WRITE, and those of the data folder and of the checkpoint.
  */
 export async function runCoordinator(options: CoordinatorOptions): Promise<RunSummary> {
   const { runFolder, configuration, isResume, clock, log } = options;
@@ -75,6 +75,7 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   checkPartLength("training", data.train.numTokens, configuration.contextLength);
   const batches = validationBatches(data.validation, configuration.contextLength);
   const found = isResume ? await findStart(runFolder, configuration, log) : FROM_SEED;
+  checkSteps(configuration, found.start.step);
 
   // Callers that are quicker than the journal wait; they are few and send little before `hello`.
   const early: (readonly [Link, string])[] = [];
@@ -126,6 +127,15 @@ function checkVocabulary({ vocabSize }: Configuration, dataVocabSize: number): v
     "ERR_VOCABULARY_MISMATCH",
     `The data have ${dataVocabSize} token ids, but the model has vocabSize ${vocabSize}. Give the ` +
       "data that the run was started with.",
+  );
+}
+
+function checkSteps({ steps }: Configuration, stepsDone: number): void {
+  if (stepsDone <= steps) return;
+  throw new TrainerError(
+    "ERR_CONFIG_VALUE",
+    `The run has done ${stepsDone} steps already, but steps is ${steps}. Set steps to ${stepsDone} ` +
+      "or more.",
   );
 }
 

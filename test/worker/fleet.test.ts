@@ -171,6 +171,27 @@ describe("a run that is stopped", () => {
     expect(summaryOf(run).restarts).toBe(1);
   });
 
+  test("leaves no process when the launching one is killed", async () => {
+    const run = newRun();
+    const launch = smallinit(launchArgs(run, 2, ["--set", "steps=100000"]));
+    await untilStep(run, 3, launch);
+    const processIds = await childrenOf(launch);
+    launch.child.kill("SIGKILL");
+    await launch.exit;
+    while (processIds.some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 10));
+  });
+
+  test("cannot be resumed for fewer steps than it has done", async () => {
+    const run = newRun();
+    await complete(smallinit(launchArgs(run, 1, ["--set", "steps=6"])));
+    const shorter = smallinit(["resume", run, "--set", "steps=5"]);
+    expect((await shorter.exit).code).toBe(2);
+    expect(shorter.output()).toContain("The run has done 6 steps already");
+    const { parameterDigest } = summaryOf(run);
+    await complete(smallinit(["resume", run, "--workers", "1"]));
+    expect(summaryOf(run)).toMatchObject({ status: "completed", steps: 6, parameterDigest });
+  });
+
   test("loses its workers with it when the coordinator is killed, and resumes to the same bits", async () => {
     const run = newRun();
     const args = coordinatorArgs(run, 2, ["--set", "checkpointEvery=5"]);
