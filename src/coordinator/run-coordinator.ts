@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { networkInterfaces } from "node:os";
 import type { Clock } from "../base/clock.ts";
 import { TrainerError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -11,6 +12,7 @@ import { formatJoinUrl } from "../transport/join-url.ts";
 import { listen } from "../transport/listen.ts";
 import { Coordinator } from "./coordinator.ts";
 import { FROM_SEED, findStart } from "./find-start.ts";
+import { reachableHost } from "./reachable-host.ts";
 import type { RunOutcome } from "./run-effects.ts";
 import {
   checkRunFolder,
@@ -107,8 +109,8 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
     );
     accept = (link, host) => coordinator.accept(link, host);
     for (const [link, host] of early) coordinator.accept(link, host);
-    const { address: host, port } = listener;
-    options.onListening?.(formatJoinUrl({ host, port, isSecure: false }));
+    const host = reachableHost(listener.address, networkInterfaces());
+    options.onListening?.(formatJoinUrl({ host, port: listener.port, isSecure: false }));
     onAbort(options.stopSignal, () => coordinator.dispatch({ type: "stop" }));
     onAbort(options.noMoreWorkers, () => coordinator.dispatch({ type: "no-more-workers" }));
     const outcome = await coordinator.ended;
