@@ -6,6 +6,7 @@ import type { Configuration } from "../configuration/configuration.ts";
 import { runCoordinator } from "../coordinator/run-coordinator.ts";
 import type { RunSummary } from "../coordinator/run-summary.ts";
 import { type LocalWorkers, launchLocalWorkers } from "../launcher/launch-local-workers.ts";
+import { formatJoinUrl, parseJoinUrl } from "../transport/join-url.ts";
 import { packageVersion } from "./package-version.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { statusInWords, summaryInWords } from "./run-in-words.ts";
@@ -110,7 +111,9 @@ function startWorkers(
 }
 
 function joinHint(url: string, token: string | undefined): string {
-  return `Join with:  smallinit worker '${url}${token === undefined ? "" : `#${token}`}'`;
+  const address = parseJoinUrl(url);
+  const joinUrl = formatJoinUrl({ ...address, ...(token === undefined ? {} : { token }) });
+  return `Join with:  smallinit worker '${joinUrl}'`;
 }
 
 function exitCodeOf(summary: RunSummary): number {

@@ -64,7 +64,8 @@ const stderrLog: Log = {
 /** The URL with the environment's token, unless it bears one: arguments are visible to other users. */
 function withToken(url: string): string {
   const token = process.env.SMALLINIT_TOKEN;
-  return url.includes("#") || token === undefined || token === "" ? url : `${url}#${token}`;
+  const isGiven = url.includes("#") || token === undefined || token === "";
+  return isGiven ? url : `${url}#${encodeURIComponent(token)}`;
 }
 
 /**
