@@ -1,7 +1,7 @@
 /** What a running engine is, for logs, `doctor` and the summary of a run. */
 export interface EngineDescription {
   /** The engine's name on the command line. */
-  readonly engine: "onnx" | "tfjs";
+  readonly engine: "onnx" | "tensorflow" | "tfjs";
   /** "cpu", "webgpu" or "gpu:N". */
   readonly device: string;
   /** The library that computes, with its version, for example "onnxruntime-node 1.30.0". */

@@ -1,0 +1,84 @@
+import { defined } from "../../base/assert.ts";
+import type { Constant, Graph, Value } from "../graph.ts";
+import { GraphBuilder } from "./graph-builder.ts";
+import type { MatrixPrecision } from "./lower-node.ts";
+import { lowerNode } from "./lower-node.ts";
+import { writeSavedModel } from "./protobuf.ts";
+
+/** How a graph is to be written. */
+export interface TensorflowOptions {
+  readonly precision: MatrixPrecision;
+  /** Names of f32 inputs that the session keeps from one run to the next, instead of being fed. */
+  readonly variables: readonly string[];
+}
+
+/** How to give a variable its numbers: run with `feed` fed, and fetch `fetch`. */
+export interface Assignment {
+  readonly feed: string;
+  readonly fetch: string;
+}
+
+/** A graph for TensorFlow, with what its inputs and outputs are called there. */
+export interface TensorflowGraph {
+  /** The bytes of a `saved_model.pb`; the graph's tag is `serve`. */
+  readonly savedModel: Uint8Array<ArrayBuffer>;
+  /** By the names of the graph: the tensors to feed. */
+  readonly feeds: Readonly<Record<string, string>>;
+  /** By the names of the graph: the tensors to fetch. */
+  readonly fetches: Readonly<Record<string, string>>;
+  /** By the names of the variables. */
+  readonly assignments: Readonly<Record<string, Assignment>>;
+}
+
+/** Writes a graph as a SavedModel, of operations that TensorFlow 2.9 and later have. */
+export function emitTensorflow(
+  graph: Graph,
+  { precision, variables }: TensorflowOptions,
+): TensorflowGraph {
+  const builder = new GraphBuilder();
+  const feeds: Record<string, string> = {};
+  const fetches: Record<string, string> = {};
+  const assignments: Record<string, Assignment> = {};
+  for (const { name, value } of graph.inputs) {
+    if (variables.includes(name)) assignments[name] = addVariable(builder, value);
+    else feeds[name] = `${addPlaceholder(builder, value, builder.nameOf(value))}:0`;
+  }
+  for (const constant of graph.constants) addConstant(builder, constant);
+  for (const node of graph.nodes) lowerNode(builder, node, precision);
+  for (const { name, value } of graph.outputs) fetches[name] = `${builder.nameOf(value)}:0`;
+  return { savedModel: writeSavedModel(builder.nodes), feeds, fetches, assignments };
+}
+
+function addPlaceholder(builder: GraphBuilder, { shape, dataType }: Value, name: string): string {
+  builder.add("Placeholder", [], name, { dtype: { type: dataType }, shape: { shape } });
+  return name;
+}
+
+/** A resource variable: reading it copies nothing, and on a GPU it lies in the GPU's memory. */
+function addVariable(builder: GraphBuilder, value: Value): Assignment {
+  const name = builder.nameOf(value);
+  const { shape, dataType } = value;
+  const typed = { dtype: { type: dataType } } as const;
+  const handle = `${name}_variable`;
+  const shared = { shared_name: { text: name }, container: { text: "" } };
+  builder.add("VarHandleOp", [], handle, { ...typed, ...shared, shape: { shape } });
+  builder.add("ReadVariableOp", [handle], name, typed);
+  const given = addPlaceholder(builder, value, `${name}_given`);
+  builder.add("AssignVariableOp", [handle, given], `${name}_assign`, typed);
+  // A session returns tensors, and an assignment makes none.
+  const done = builder.int32(0);
+  builder.add("Identity", [done, `^${name}_assign`], `${name}_done`, { T: { type: "int32" } });
+  return { feed: `${given}:0`, fetch: `${name}_done:0` };
+}
+
+function addConstant(builder: GraphBuilder, { value, data }: Constant): void {
+  const { dataType: type, shape } = value;
+  const bytes =
+    type === "bool"
+      ? Uint8Array.from(defined(data, "data"), (x) => (x ? 1 : 0))
+      : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  builder.add("Const", [], builder.nameOf(value), {
+    dtype: { type },
+    value: { tensor: { type, shape, bytes } },
+  });
+}

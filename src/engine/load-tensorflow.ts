@@ -1,0 +1,94 @@
+import { createRequire } from "node:module";
+import { TrainerError } from "../base/errors.ts";
+import { type Environment, findTensorflow } from "./find-tensorflow.ts";
+import type { TensorflowBinding } from "./tensorflow-binding.ts";
+
+/** How TensorFlow is to run in this process. */
+export interface TensorflowSettings {
+  /** "cpu" or "gpu:N". */
+  readonly device: string;
+  readonly numThreads: number;
+  /** The process's own: TensorFlow reads its settings from there, once, when it is loaded. */
+  readonly environment: Environment;
+}
+
+/** TensorFlow, loaded, with what it was loaded with. */
+export interface LoadedTensorflow {
+  readonly binding: TensorflowBinding;
+  readonly device: string;
+  readonly numThreads: number;
+}
+
+let loaded: LoadedTensorflow | undefined;
+
+/**
+ * Loads TensorFlow's addon into this process: the first call decides device and threads for all.
+ *
+ * The addon alone is loaded, not the package's JavaScript, which would make itself tfjs's default
+ * backend. It works in a process's main thread only.
+ *
+ * @throws {TrainerError} ERR_ENGINE when it is not set up, cannot be loaded, or does not see the GPU.
+ */
+export function loadTensorflow(settings: TensorflowSettings): LoadedTensorflow {
+  loaded ??= load(settings);
+  if (loaded.device !== settings.device) {
+    throw new TrainerError(
+      "ERR_ENGINE",
+      `TensorFlow already computes on ${loaded.device} in this process, and cannot change to ` +
+        `${settings.device}. Start another process.`,
+    );
+  }
+  return loaded;
+}
+
+function load({ device, numThreads, environment }: TensorflowSettings): LoadedTensorflow {
+  const path = findTensorflow(environment);
+  if (path === undefined) {
+    throw new TrainerError(
+      "ERR_ENGINE",
+      "The engine tensorflow is not set up here: no libtensorflow was found. Run " +
+        "`npm run setup:tensorflow` in smallinit's folder once per user, with `-- --cuda` for an NVIDIA GPU.",
+    );
+  }
+  Object.assign(environment, variablesOf(device, numThreads));
+  const binding = required(path);
+  if (device !== "cpu" && !binding.isUsingGpuDevice()) {
+    throw new TrainerError(
+      "ERR_ENGINE",
+      `TensorFlow ${binding.TF_Version} at ${path} does not compute on ${device}: it sees no GPU, or its ` +
+        "CUDA does not fit the driver (the lines above name the library that is missing). " +
+        "Run `npm run setup:tensorflow -- --cuda`, or use --device cpu.",
+    );
+  }
+  return { binding, device, numThreads };
+}
+
+function variablesOf(device: string, numThreads: number): Environment {
+  const isCpu = device === "cpu";
+  return {
+    TF_NUM_INTRAOP_THREADS: String(numThreads),
+    TF_NUM_INTEROP_THREADS: "1",
+    OMP_NUM_THREADS: String(numThreads),
+    // Sums in which several threads take part keep one order.
+    TF_DETERMINISTIC_OPS: "1",
+    // The reason why a GPU is not used is a warning; on a CPU there is nothing to warn of.
+    TF_CPP_MIN_LOG_LEVEL: isCpu ? "2" : "1",
+    // TensorFlow takes all visible GPUs, and all of their memory, unless told otherwise.
+    TF_FORCE_GPU_ALLOW_GROWTH: "true",
+    CUDA_VISIBLE_DEVICES: isCpu ? "-1" : device.slice("gpu:".length),
+  };
+}
+
+function required(path: string): TensorflowBinding {
+  try {
+    return createRequire(import.meta.url)(path) as TensorflowBinding;
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new TrainerError(
+      "ERR_ENGINE",
+      `TensorFlow's addon ${path} cannot be loaded (${why.split("\n")[0]}). ` +
+        "Run `npm run setup:tensorflow` again, or use --engine onnx.",
+      { cause },
+    );
+  }
+}

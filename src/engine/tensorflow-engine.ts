@@ -1,0 +1,200 @@
+import { assert } from "../base/assert.ts";
+import type { TensorPlace } from "../base/tensor-place.ts";
+import type { Graph } from "../compiler/graph.ts";
+import {
+  type BlockShape,
+  gradientName,
+  INPUTS,
+  LOGITS,
+  LOSS,
+  TARGETS,
+  traceDecode,
+  traceGradient,
+  traceLogits,
+  traceLoss,
+} from "../compiler/model-programs.ts";
+import { optimize } from "../compiler/optimize.ts";
+import { flattenParameters, joinOutputs } from "../compiler/passes/flat-parameters.ts";
+import type { MatrixPrecision } from "../compiler/tensorflow/lower-node.ts";
+import type { ModelConfiguration } from "../configuration/configuration.ts";
+import { parameterLayout } from "../model/parameter-layout.ts";
+import type { Decoder, Engine, EngineDescription, TokenBlock } from "./engine.ts";
+import type { Environment } from "./find-tensorflow.ts";
+import { type GradientPiece, gradientPieces } from "./gradient-pieces.ts";
+import { loadTensorflow } from "./load-tensorflow.ts";
+import type { TensorflowBinding } from "./tensorflow-binding.ts";
+import { TensorflowDecoder } from "./tensorflow-decoder.ts";
+import { compileTensorflowProgram, type TensorflowProgram } from "./tensorflow-program.ts";
+import { tokenColumns } from "./token-columns.ts";
+
+/** What a TensorFlow engine computes, and how. */
+export interface TensorflowEngineOptions {
+  readonly model: ModelConfiguration;
+  /** "cpu" or "gpu:N". */
+  readonly device: string;
+  readonly precision: MatrixPrecision;
+  readonly numThreads: number;
+  /** The process's own environment: see `loadTensorflow`. */
+  readonly environment: Environment;
+}
+
+/**
+ * The model's step as one TensorFlow graph per kind and shape of block, run by one session call
+ * through the addon of `@tensorflow/tfjs-node-gpu`.
+ *
+ * The parameters stay in a variable of each session, on a GPU in its memory; a graph is traced and
+ * compiled when its shape first occurs, and kept.
+ *
+ * @throws {TrainerError} ERR_ENGINE when TensorFlow is not set up or does not see the device.
+ */
+export async function createTensorflowEngine(options: TensorflowEngineOptions): Promise<Engine> {
+  return new TensorflowEngine(options);
+}
+
+/** The variable with all parameters. */
+const PARAMETERS = "parameters";
+
+/**
+ * Floats of gradients fetched as one tensor. A GPU makes one transfer of all; on a CPU a tensor of
+ * many megabytes costs more in fresh memory than the calls that pieces take.
+ */
+const PIECE_FLOATS = { cpu: 2 ** 20, gpu: Number.POSITIVE_INFINITY } as const;
+
+interface Compiled {
+  readonly program: TensorflowProgram;
+  /** Which parameters its variable holds. */
+  version: number;
+}
+
+class TensorflowEngine implements Engine {
+  readonly description: EngineDescription;
+  readonly #model: ModelConfiguration;
+  readonly #precision: MatrixPrecision;
+  readonly #binding: TensorflowBinding;
+  readonly #places: readonly TensorPlace[];
+  readonly #numParams: number;
+  readonly #pieces: readonly GradientPiece[];
+  readonly #compiled = new Map<string, Compiled>();
+  /** The tensor with the parameters, and how many there were before it. */
+  #parameters: { readonly id: number; readonly version: number } | undefined;
+
+  constructor({ model, precision, ...settings }: TensorflowEngineOptions) {
+    const { binding, device, numThreads } = loadTensorflow(settings);
+    const runtime = `TensorFlow ${binding.TF_Version}${precision === "bf16" ? " bf16" : ""}`;
+    this.description = { engine: "tensorflow", device, runtime, numThreads };
+    this.#model = model;
+    this.#precision = precision;
+    this.#binding = binding;
+    const { tensors, numParams } = parameterLayout(model);
+    this.#places = tensors;
+    this.#numParams = numParams;
+    this.#pieces = gradientPieces(tensors, PIECE_FLOATS[device === "cpu" ? "cpu" : "gpu"]);
+  }
+
+  putParameters(parameters: Float32Array): void {
+    const { length } = parameters;
+    assert(length === this.#numParams, `${length} of ${this.#numParams} parameters`);
+    const id = this.#binding.createTensor([length], this.#binding.TF_FLOAT, parameters);
+    if (this.#parameters !== undefined) this.#binding.deleteTensor(this.#parameters.id);
+    this.#parameters = { id, version: (this.#parameters?.version ?? 0) + 1 };
+  }
+
+  async gradient(block: TokenBlock, gradient: Float32Array): Promise<number> {
+    const { length } = gradient;
+    assert(length === this.#numParams, `a gradient of ${length} for ${this.#numParams}`);
+    const names = this.#pieces.map(({ name }) => name);
+    const [lossId = -1, ...ids] = this.#runBlock("gradient", block, [LOSS, ...names]);
+    for (const [i, { offset }] of this.#pieces.entries()) {
+      gradient.set(this.#take(ids[i] ?? -1), offset);
+    }
+    return this.#take(lossId)[0] ?? Number.NaN;
+  }
+
+  async loss(block: TokenBlock): Promise<number> {
+    const [id = -1] = this.#runBlock("loss", block, [LOSS]);
+    return this.#take(id)[0] ?? Number.NaN;
+  }
+
+  async logits(block: TokenBlock): Promise<Float32Array> {
+    const [id = -1] = this.#runBlock("logits", block, [LOGITS]);
+    return this.#take(id);
+  }
+
+  async decoder(): Promise<Decoder> {
+    return new TensorflowDecoder({
+      model: this.#model,
+      binding: this.#binding,
+      program: () => this.#program("decode", () => traceDecode(this.#model)),
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { program } of this.#compiled.values()) program.dispose();
+    this.#compiled.clear();
+    if (this.#parameters !== undefined) this.#binding.deleteTensor(this.#parameters.id);
+    this.#parameters = undefined;
+  }
+
+  #runBlock(
+    kind: keyof typeof TRACES,
+    block: TokenBlock,
+    outputs: readonly string[],
+  ): readonly number[] {
+    const { numSequences, length } = block;
+    const columns = tokenColumns(this.#model, block);
+    const program = this.#program(`${kind} ${numSequences} x ${length}`, () => {
+      const traced = TRACES[kind](this.#model, { numSequences, length });
+      return kind === "gradient" ? withPieces(traced, this.#pieces) : traced;
+    });
+    const tokens = (ids: Int32Array) =>
+      this.#binding.createTensor([numSequences, length], this.#binding.TF_INT32, ids);
+    const inputs = { [INPUTS]: tokens(columns.inputs) };
+    const feeds = kind === "logits" ? inputs : { ...inputs, [TARGETS]: tokens(columns.targets) };
+    const results = program.run(feeds, outputs);
+    for (const id of Object.values(feeds)) this.#binding.deleteTensor(id);
+    return results;
+  }
+
+  /** The program called `key`, with the current parameters in its variable. */
+  #program(key: string, traceProgram: () => Graph): TensorflowProgram {
+    const compiled = this.#compiled.get(key) ?? this.#compile(traceProgram());
+    this.#compiled.set(key, compiled);
+    assert(this.#parameters !== undefined, "putParameters comes first");
+    if (compiled.version !== this.#parameters.version) {
+      compiled.program.assign(PARAMETERS, this.#parameters.id);
+      compiled.version = this.#parameters.version;
+    }
+    return compiled.program;
+  }
+
+  #compile(traced: Graph): Compiled {
+    const graph = optimize(flattenParameters(traced, this.#places, PARAMETERS));
+    const options = { precision: this.#precision, variables: [PARAMETERS] };
+    const program = compileTensorflowProgram(this.#binding, graph, options);
+    return { program, version: 0 };
+  }
+
+  /** The numbers of a result, which is deleted. */
+  #take(id: number): Float32Array {
+    const numbers = this.#binding.tensorDataSync(id);
+    this.#binding.deleteTensor(id);
+    assert(numbers instanceof Float32Array, "results are f32");
+    return numbers;
+  }
+}
+
+const TRACES: Readonly<
+  Record<"gradient" | "loss" | "logits", (model: ModelConfiguration, block: BlockShape) => Graph>
+> = { gradient: traceGradient, loss: traceLoss, logits: traceLogits };
+
+function withPieces(traced: Graph, pieces: readonly GradientPiece[]): Graph {
+  return pieces.reduce(
+    (graph, { name, places }) =>
+      joinOutputs(
+        graph,
+        places.map((place) => gradientName(place.name)),
+        name,
+      ),
+    traced,
+  );
+}
