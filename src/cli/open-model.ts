@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { TrainerError } from "../base/errors.ts";
 import { latestCheckpoint } from "../checkpoint/checkpoint-folders.ts";
 import { type Checkpoint, loadCheckpoint } from "../checkpoint/load-checkpoint.ts";
-import { modelOf } from "../configuration/configuration.ts";
+import { type FleetConfiguration, modelOf } from "../configuration/configuration.ts";
 import type { Engine } from "../engine/engine.ts";
 
 /** A trained model, ready to compute. */
@@ -16,7 +16,7 @@ export interface OpenModel {
 
 /** How `evaluate` and `generate` compute. */
 export interface EngineChoice {
-  readonly engine: "auto" | "onnx" | "tfjs";
+  readonly engine: FleetConfiguration["engine"];
   readonly device: string;
   readonly threads?: number;
 }
@@ -45,6 +45,8 @@ export async function openModel(path: string, choice: EngineChoice): Promise<Ope
     device: choice.device,
     model,
     numThreads: choice.threads ?? availableParallelism(),
+    precision: checkpoint.configuration.precision,
+    environment: process.env,
   });
   engine.putParameters(checkpoint.parameters);
   return { checkpoint, engine };

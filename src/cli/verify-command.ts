@@ -1,9 +1,10 @@
 import { availableParallelism } from "node:os";
 import { type Command, Option } from "commander";
+import type { EngineName } from "../engine/create-engine.ts";
 import { wholeNumber } from "./option-values.ts";
 
 interface VerifyOptions {
-  readonly engine?: "onnx" | "tfjs";
+  readonly engine?: EngineName;
   readonly threads?: number;
 }
 
@@ -16,7 +17,9 @@ export function addVerifyCommand(program: Command): void {
     )
     .argument("<folder...>", "reference folders (format: test/fixtures/reference/README.md)")
     .addOption(
-      new Option("--engine <name>", "only this engine (default: all)").choices(["onnx", "tfjs"]),
+      new Option("--engine <name>", "only this engine (default: all that are here)").choices([
+        ...["onnx", "tensorflow", "tfjs"],
+      ]),
     )
     .option("--threads <n>", "threads of the engine (default: all cores)", wholeNumber(1, 4096))
     .addHelpText(
@@ -27,9 +30,13 @@ export function addVerifyCommand(program: Command): void {
       // Loaded here: tfjs takes half a second that no other command should pay.
       const { formatReport } = await import("../engine/format-report.ts");
       const { verifyFolders } = await import("../engine/verify.ts");
+      const { findTensorflow } = await import("../engine/find-tensorflow.ts");
+      const isSetUp = findTensorflow(process.env) !== undefined;
+      const all = ["onnx", ...(isSetUp ? (["tensorflow"] as const) : []), "tfjs"] as const;
       const report = await verifyFolders(folders, {
-        engines: options.engine === undefined ? ["onnx", "tfjs"] : [options.engine],
+        engines: options.engine === undefined ? all : [options.engine],
         numThreads: options.threads ?? availableParallelism(),
+        environment: process.env,
       });
       process.stdout.write(`${formatReport(report)}\n`);
       if (!report.passed) process.exitCode = 1;

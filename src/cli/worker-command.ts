@@ -2,6 +2,7 @@ import { availableParallelism, hostname } from "node:os";
 import { type Command, Option } from "commander";
 import type { Log } from "../base/log.ts";
 import type { FleetConfiguration } from "../configuration/configuration.ts";
+import { DEVICE_HELP } from "./engine-options.ts";
 import { wholeNumber } from "./option-values.ts";
 import { packageVersion } from "./package-version.ts";
 import { stopOnInterrupt } from "./stop-signal.ts";
@@ -26,10 +27,11 @@ export function addWorkerCommand(program: Command): void {
       new Option("--engine <name>", "what computes gradients (default: as the run says)").choices([
         "auto",
         "onnx",
+        "tensorflow",
         "tfjs",
       ]),
     )
-    .addOption(new Option("--device <name>", "where it computes").choices(["cpu"]).default("cpu"))
+    .option("--device <name>", DEVICE_HELP, "cpu")
     .option("--threads <n>", "threads of the engine (default: all cores)", wholeNumber(1, 4096))
     .option(
       "--timeout <seconds>",
@@ -46,6 +48,7 @@ export function addWorkerCommand(program: Command): void {
         ...(options.engine === undefined ? {} : { engine: options.engine }),
         device: options.device,
         numThreads: options.threads ?? availableParallelism(),
+        environment: process.env,
         timeoutMs: options.timeout * 1000,
         name: `${hostname()}/${process.pid}`,
         packageVersion: packageVersion(),

@@ -49,8 +49,9 @@ export interface TrainingConfiguration {
 
 /** How the fleet computes and talks. */
 export interface FleetConfiguration {
-  readonly precision: "f32";
-  readonly engine: "auto" | "onnx" | "tfjs";
+  /** Of matrix products; everything else and the parameters are f32. */
+  readonly precision: "f32" | "bf16";
+  readonly engine: "auto" | "onnx" | "tensorflow" | "tfjs";
   /** `mesh`: workers link to each other; `star`: through the coordinator. */
   readonly allReduce: "mesh" | "star";
   readonly wire: "f32";

@@ -101,6 +101,13 @@ function checkCombinations(configuration: Configuration): void {
         "A step must consist of whole leaves; change one of the two.",
     );
   }
+  const { engine, precision } = configuration;
+  if (precision === "bf16" && (engine === "onnx" || engine === "tfjs")) {
+    refuse(
+      `precision bf16 is not a thing of the engine ${engine}, which multiplies in f32 alone. ` +
+        "Set engine=tensorflow or precision=f32.",
+    );
+  }
   const { learningRate, minLearningRate, warmupSteps, steps } = configuration;
   if (minLearningRate > learningRate) {
     refuse(`minLearningRate ${minLearningRate} is above learningRate ${learningRate}.`);

@@ -1,21 +1,27 @@
+import type { Environment } from "../base/environment.ts";
 import { TrainerError } from "../base/errors.ts";
 import { type Log, silentLog } from "../base/log.ts";
-import type { ModelConfiguration } from "../configuration/configuration.ts";
+import type { FleetConfiguration, ModelConfiguration } from "../configuration/configuration.ts";
 import type { Engine } from "./engine.ts";
+import { findTensorflow } from "./find-tensorflow.ts";
 import { createTfjsEngine } from "./tfjs-engine.ts";
 
 /** An engine that computes; `auto` is the choice among them. */
-export type EngineName = "onnx" | "tfjs";
+export type EngineName = "onnx" | "tensorflow" | "tfjs";
 
 /** What is to compute, and where. */
 export interface EngineOptions {
   /** `auto`: the fastest that works here. */
   readonly engine: "auto" | EngineName;
-  /** "cpu", the only one yet. */
+  /** "cpu", or "gpu:N" with the engine `tensorflow`. */
   readonly device: string;
   readonly model: ModelConfiguration;
+  /** Of matrix products; the default is f32, and bf16 is the engine tensorflow's alone. */
+  readonly precision?: FleetConfiguration["precision"];
   /** Threads of one computation; the `tfjs` engine has one. */
   readonly numThreads: number;
+  /** The process's own, which the engine `tensorflow` needs; `auto` does not take it without. */
+  readonly environment?: Environment;
   /** Hears why `auto` did not take the fastest. */
   readonly log?: Log;
 }
@@ -23,31 +29,54 @@ export interface EngineOptions {
 /**
  * Starts an engine for a model; `putParameters` comes first.
  *
+ * `auto` is `tensorflow` where it is set up, else `onnx`, else `tfjs`.
+ *
  * @throws {TrainerError} ERR_ENGINE when the engine asked for does not work on this machine, or does
- *   not compute on this device.
+ *   not compute on this device or in this precision.
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const { engine, device, log = silentLog } = options;
-  if (device !== "cpu") {
-    throw new TrainerError(
-      "ERR_ENGINE",
-      `No engine computes on the device "${device}". Use --device cpu.`,
-    );
-  }
+  const { device, precision = "f32", log = silentLog } = options;
+  const engine = options.engine === "auto" ? engineHere(options) : options.engine;
+  refuseUnless(
+    device === "cpu" || (engine === "tensorflow" && /^gpu:\d+$/.test(device)),
+    `No engine computes on the device "${device}" here. Use --device cpu, or --engine tensorflow with ` +
+      "--device gpu:N.",
+  );
+  refuseUnless(
+    precision === "f32" || engine === "tensorflow",
+    `The engine ${engine} multiplies in f32 alone, and precision is ${precision}. ` +
+      "Set up and use the engine tensorflow (`npm run setup:tensorflow`), or set precision=f32.",
+  );
   switch (engine) {
+    case "tensorflow":
+      return createTensorflow(options);
     case "tfjs":
       return createTfjsEngine(options.model);
     case "onnx":
-      return createOnnx(options);
-    case "auto":
       try {
         return await createOnnx(options);
       } catch (error) {
-        if (!(error instanceof TrainerError)) throw error;
+        if (!(error instanceof TrainerError) || options.engine === "onnx") throw error;
         log.warn(`${error.message} Using the engine tfjs, which is many times slower.`);
         return createTfjsEngine(options.model);
       }
   }
+}
+
+function engineHere({ environment, precision, device }: EngineOptions): EngineName {
+  const needsTensorflow = precision === "bf16" || device !== "cpu";
+  const isThere = environment !== undefined && findTensorflow(environment) !== undefined;
+  return isThere || (needsTensorflow && environment !== undefined) ? "tensorflow" : "onnx";
+}
+
+function refuseUnless(condition: boolean, message: string): void {
+  if (!condition) throw new TrainerError("ERR_ENGINE", message);
+}
+
+async function createTensorflow(options: EngineOptions): Promise<Engine> {
+  const { model, device, precision = "f32", numThreads, environment = {} } = options;
+  const { createTensorflowEngine } = await import("./tensorflow-engine.ts");
+  return createTensorflowEngine({ model, device, precision, numThreads, environment });
 }
 
 async function createOnnx({ model, numThreads }: EngineOptions): Promise<Engine> {

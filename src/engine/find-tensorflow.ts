@@ -2,9 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-
-/** Variables of the process's environment: the process's own, so that native libraries see them too. */
-export type Environment = Record<string, string | undefined>;
+import type { Environment } from "../base/environment.ts";
 
 /** Where the package's build puts its addon; built for Node-API, it fits every version of Node. */
 const ADDON = join("lib", "napi-v8", "tfjs_binding.node");

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
+import type { Environment } from "../base/environment.ts";
 import { TrainerError } from "../base/errors.ts";
-import { type Environment, findTensorflow } from "./find-tensorflow.ts";
+import { findTensorflow } from "./find-tensorflow.ts";
 import type { TensorflowBinding } from "./tensorflow-binding.ts";
 
 /** How TensorFlow is to run in this process. */
@@ -66,6 +67,8 @@ function load({ device, numThreads, environment }: TensorflowSettings): LoadedTe
 function variablesOf(device: string, numThreads: number): Environment {
   const isCpu = device === "cpu";
   return {
+    // oneDNN multiplies faster than Eigen; said aloud, it is used whatever the processor.
+    TF_ENABLE_ONEDNN_OPTS: "1",
     TF_NUM_INTRAOP_THREADS: String(numThreads),
     TF_NUM_INTEROP_THREADS: "1",
     OMP_NUM_THREADS: String(numThreads),

@@ -9,7 +9,13 @@ export interface TensorflowBinding {
   readonly TF_INT32: number;
   /** For example "2.21.0". */
   readonly TF_Version: string;
-  /** Copies `data`, which may lie on shared memory. @returns the tensor's id. */
+  /**
+   * A tensor of `data`, which may lie on shared memory. Data aligned to 64 bytes is not copied: the
+   * tensor is then a view of it, and lets go of it in the thread in which its last use ends; that must
+   * be this one.
+   *
+   * @returns the tensor's id.
+   */
   createTensor(shape: readonly number[], dtype: number, data: Float32Array | Int32Array): number;
   deleteTensor(tensorId: number): void;
   /** A copy of the tensor's numbers, on memory of its own. */

@@ -10,8 +10,8 @@ import type { TensorflowProgram } from "./tensorflow-program.ts";
 export interface TensorflowDecoderOptions {
   readonly model: ModelConfiguration;
   readonly binding: TensorflowBinding;
-  /** The program of `traceDecode`, with the engine's parameters of this moment. */
-  readonly program: () => TensorflowProgram;
+  /** Runs the program of `traceDecode` with the engine's parameters of this moment. */
+  readonly run: TensorflowProgram["run"];
 }
 
 /** Decodes with cached keys and values, which stay with TensorFlow from one token to the next. */
@@ -31,14 +31,14 @@ export class TensorflowDecoder implements Decoder {
   }
 
   async feed(token: number): Promise<Float32Array> {
-    const { model, binding, program } = this.#options;
+    const { model, binding, run } = this.#options;
     const { contextLength, vocabSize } = model;
     const position = this.#position;
     assert(position < contextLength, `position ${position} in a context of ${contextLength}`);
     assert(token >= 0 && token < vocabSize, `token ${token} in a vocabulary of ${vocabSize}`);
     const inputs = inputsAt(this.#options, token, position);
     const names = Object.keys(this.#cache);
-    const results = program().run({ ...inputs, ...this.#cache }, [LOGITS, ...names.map(nextName)]);
+    const results = run({ ...inputs, ...this.#cache }, [LOGITS, ...names.map(nextName)]);
     const [logits = -1, ...next] = results;
     const spent = [...Object.values(inputs), ...Object.values(this.#cache), logits];
     const numbers = binding.tensorDataSync(logits) as Float32Array;

@@ -1,4 +1,5 @@
-import { assert } from "../base/assert.ts";
+import { assert, defined } from "../base/assert.ts";
+import type { Environment } from "../base/environment.ts";
 import type { TensorPlace } from "../base/tensor-place.ts";
 import type { Graph } from "../compiler/graph.ts";
 import {
@@ -13,18 +14,22 @@ import {
   traceLogits,
   traceLoss,
 } from "../compiler/model-programs.ts";
-import { optimize } from "../compiler/optimize.ts";
 import { flattenParameters, joinOutputs } from "../compiler/passes/flat-parameters.ts";
 import type { MatrixPrecision } from "../compiler/tensorflow/lower-node.ts";
+import { optimizeForTensorflow } from "../compiler/tensorflow/optimize-for-tensorflow.ts";
 import type { ModelConfiguration } from "../configuration/configuration.ts";
+import { createMemory } from "../kernels/create-memory.ts";
 import { parameterLayout } from "../model/parameter-layout.ts";
 import type { Decoder, Engine, EngineDescription, TokenBlock } from "./engine.ts";
-import type { Environment } from "./find-tensorflow.ts";
 import { type GradientPiece, gradientPieces } from "./gradient-pieces.ts";
 import { loadTensorflow } from "./load-tensorflow.ts";
 import type { TensorflowBinding } from "./tensorflow-binding.ts";
 import { TensorflowDecoder } from "./tensorflow-decoder.ts";
-import { compileTensorflowProgram, type TensorflowProgram } from "./tensorflow-program.ts";
+import {
+  compileTensorflowProgram,
+  type TensorflowProgram,
+  type Tensors,
+} from "./tensorflow-program.ts";
 import { tokenColumns } from "./token-columns.ts";
 
 /** What a TensorFlow engine computes, and how. */
@@ -42,8 +47,8 @@ export interface TensorflowEngineOptions {
  * The model's step as one TensorFlow graph per kind and shape of block, run by one session call
  * through the addon of `@tensorflow/tfjs-node-gpu`.
  *
- * The parameters stay in a variable of each session, on a GPU in its memory; a graph is traced and
- * compiled when its shape first occurs, and kept.
+ * A graph is traced and compiled when its shape first occurs, and kept. On a GPU each keeps the
+ * parameters in a variable in the GPU's memory; on a CPU they are fed, which copies nothing.
  *
  * @throws {TrainerError} ERR_ENGINE when TensorFlow is not set up or does not see the device.
  */
@@ -51,7 +56,7 @@ export async function createTensorflowEngine(options: TensorflowEngineOptions): 
   return new TensorflowEngine(options);
 }
 
-/** The variable with all parameters. */
+/** The programs' name of the vector of all parameters. */
 const PARAMETERS = "parameters";
 
 /**
@@ -62,7 +67,7 @@ const PIECE_FLOATS = { cpu: 2 ** 20, gpu: Number.POSITIVE_INFINITY } as const;
 
 interface Compiled {
   readonly program: TensorflowProgram;
-  /** Which parameters its variable holds. */
+  /** Which parameters its variable holds, if it has one. */
   version: number;
 }
 
@@ -72,10 +77,11 @@ class TensorflowEngine implements Engine {
   readonly #precision: MatrixPrecision;
   readonly #binding: TensorflowBinding;
   readonly #places: readonly TensorPlace[];
-  readonly #numParams: number;
+  /** A copy of the parameters, aligned as TensorFlow wants it: so it computes from here. */
+  readonly #vector: Float32Array;
   readonly #pieces: readonly GradientPiece[];
   readonly #compiled = new Map<string, Compiled>();
-  /** The tensor with the parameters, and how many there were before it. */
+  /** The tensor of `#vector`, and how many were put before it. */
   #parameters: { readonly id: number; readonly version: number } | undefined;
 
   constructor({ model, precision, ...settings }: TensorflowEngineOptions) {
@@ -87,21 +93,23 @@ class TensorflowEngine implements Engine {
     this.#binding = binding;
     const { tensors, numParams } = parameterLayout(model);
     this.#places = tensors;
-    this.#numParams = numParams;
+    this.#vector = new Float32Array(createMemory(numParams * 4).buffer, 0, numParams);
     this.#pieces = gradientPieces(tensors, PIECE_FLOATS[device === "cpu" ? "cpu" : "gpu"]);
   }
 
   putParameters(parameters: Float32Array): void {
     const { length } = parameters;
-    assert(length === this.#numParams, `${length} of ${this.#numParams} parameters`);
-    const id = this.#binding.createTensor([length], this.#binding.TF_FLOAT, parameters);
-    if (this.#parameters !== undefined) this.#binding.deleteTensor(this.#parameters.id);
-    this.#parameters = { id, version: (this.#parameters?.version ?? 0) + 1 };
+    assert(length === this.#vector.length, `${length} of ${this.#vector.length} parameters`);
+    const { version = 0 } = this.#parameters ?? {};
+    this.#dropParameters();
+    this.#vector.set(parameters);
+    const id = this.#binding.createTensor([length], this.#binding.TF_FLOAT, this.#vector);
+    this.#parameters = { id, version: version + 1 };
   }
 
   async gradient(block: TokenBlock, gradient: Float32Array): Promise<number> {
     const { length } = gradient;
-    assert(length === this.#numParams, `a gradient of ${length} for ${this.#numParams}`);
+    assert(length === this.#vector.length, `a gradient of ${length} for ${this.#vector.length}`);
     const names = this.#pieces.map(({ name }) => name);
     const [lossId = -1, ...ids] = this.#runBlock("gradient", block, [LOSS, ...names]);
     for (const [i, { offset }] of this.#pieces.entries()) {
@@ -124,15 +132,14 @@ class TensorflowEngine implements Engine {
     return new TensorflowDecoder({
       model: this.#model,
       binding: this.#binding,
-      program: () => this.#program("decode", () => traceDecode(this.#model)),
+      run: (feeds, outputs) => this.#run("decode", () => traceDecode(this.#model), feeds, outputs),
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { program } of this.#compiled.values()) program.dispose();
     this.#compiled.clear();
-    if (this.#parameters !== undefined) this.#binding.deleteTensor(this.#parameters.id);
-    this.#parameters = undefined;
+    this.#dropParameters();
   }
 
   #runBlock(
@@ -142,36 +149,53 @@ class TensorflowEngine implements Engine {
   ): readonly number[] {
     const { numSequences, length } = block;
     const columns = tokenColumns(this.#model, block);
-    const program = this.#program(`${kind} ${numSequences} x ${length}`, () => {
-      const traced = TRACES[kind](this.#model, { numSequences, length });
-      return kind === "gradient" ? withPieces(traced, this.#pieces) : traced;
-    });
     const tokens = (ids: Int32Array) =>
       this.#binding.createTensor([numSequences, length], this.#binding.TF_INT32, ids);
     const inputs = { [INPUTS]: tokens(columns.inputs) };
     const feeds = kind === "logits" ? inputs : { ...inputs, [TARGETS]: tokens(columns.targets) };
-    const results = program.run(feeds, outputs);
+    const traceProgram = () => {
+      const traced = TRACES[kind](this.#model, { numSequences, length });
+      return kind === "gradient" ? withPieces(traced, this.#pieces) : traced;
+    };
+    const key = `${kind} ${numSequences} x ${length}`;
+    const results = this.#run(key, traceProgram, feeds, outputs);
     for (const id of Object.values(feeds)) this.#binding.deleteTensor(id);
     return results;
   }
 
-  /** The program called `key`, with the current parameters in its variable. */
-  #program(key: string, traceProgram: () => Graph): TensorflowProgram {
+  /** Runs the program called `key` with the current parameters. */
+  #run(
+    key: string,
+    traceProgram: () => Graph,
+    feeds: Tensors,
+    outputs: readonly string[],
+  ): readonly number[] {
+    const parameters = defined(this.#parameters, "a call of putParameters");
     const compiled = this.#compiled.get(key) ?? this.#compile(traceProgram());
     this.#compiled.set(key, compiled);
-    assert(this.#parameters !== undefined, "putParameters comes first");
-    if (compiled.version !== this.#parameters.version) {
-      compiled.program.assign(PARAMETERS, this.#parameters.id);
-      compiled.version = this.#parameters.version;
+    const { program } = compiled;
+    if (!this.#keepsVariables) {
+      return program.run({ ...feeds, [PARAMETERS]: parameters.id }, outputs);
     }
-    return compiled.program;
+    if (compiled.version !== parameters.version) program.assign(PARAMETERS, parameters.id);
+    compiled.version = parameters.version;
+    return program.run(feeds, outputs);
   }
 
   #compile(traced: Graph): Compiled {
-    const graph = optimize(flattenParameters(traced, this.#places, PARAMETERS));
-    const options = { precision: this.#precision, variables: [PARAMETERS] };
-    const program = compileTensorflowProgram(this.#binding, graph, options);
-    return { program, version: 0 };
+    const graph = optimizeForTensorflow(flattenParameters(traced, this.#places, PARAMETERS));
+    const variables = this.#keepsVariables ? [PARAMETERS] : [];
+    const options = { precision: this.#precision, variables };
+    return { program: compileTensorflowProgram(this.#binding, graph, options), version: 0 };
+  }
+
+  get #keepsVariables(): boolean {
+    return this.description.device !== "cpu";
+  }
+
+  #dropParameters(): void {
+    if (this.#parameters !== undefined) this.#binding.deleteTensor(this.#parameters.id);
+    this.#parameters = undefined;
   }
 
   /** The numbers of a result, which is deleted. */

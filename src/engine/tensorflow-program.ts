@@ -6,6 +6,9 @@ import type { Graph } from "../compiler/graph.ts";
 import { emitTensorflow, type TensorflowOptions } from "../compiler/tensorflow/emit-tensorflow.ts";
 import type { TensorflowBinding } from "./tensorflow-binding.ts";
 
+/** Ids of tensors by the names of a program's inputs. */
+export type Tensors = Readonly<Record<string, number>>;
+
 /** A compiled graph in a session of its own. Tensors are ids of the binding. */
 export interface TensorflowProgram {
   /** Puts a tensor into the variable `name`. */
@@ -17,7 +20,7 @@ export interface TensorflowProgram {
    * @param outputs names of what to compute.
    * @returns one tensor for each output; the caller deletes them.
    */
-  run(feeds: Readonly<Record<string, number>>, outputs: readonly string[]): readonly number[];
+  run(feeds: Tensors, outputs: readonly string[]): readonly number[];
   dispose(): void;
 }
 

@@ -1,4 +1,5 @@
 import { assert } from "../base/assert.ts";
+import type { Environment } from "../base/environment.ts";
 import { createEngine, type EngineName } from "./create-engine.ts";
 import { measureRun } from "./measure-run.ts";
 import { readReferenceFolder } from "./reference-folder.ts";
@@ -9,6 +10,8 @@ import type { Verification, VerificationReport } from "./verification-report.ts"
 export interface VerifyOptions {
   readonly engines: readonly EngineName[];
   readonly numThreads: number;
+  /** The process's own: see `createEngine`. */
+  readonly environment?: Environment;
 }
 
 /**
@@ -21,7 +24,7 @@ export interface VerifyOptions {
  */
 export async function verifyFolders(
   folders: readonly string[],
-  { engines, numThreads }: VerifyOptions,
+  { engines, ...options }: VerifyOptions,
 ): Promise<VerificationReport> {
   assert(folders.length > 0 && engines.length > 0, "nothing to verify");
   const references = [];
@@ -30,7 +33,7 @@ export async function verifyFolders(
   for (const reference of references) {
     for (const name of engines) {
       const { model } = reference;
-      await using engine = await createEngine({ engine: name, device: "cpu", model, numThreads });
+      await using engine = await createEngine({ engine: name, device: "cpu", model, ...options });
       const results = await runReference(engine, reference);
       verifications.push({
         folder: reference.folder,

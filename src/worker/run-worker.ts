@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import type { Environment } from "../base/environment.ts";
 import { type ErrorCode, TrainerError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { type FleetConfiguration, modelOf } from "../configuration/configuration.ts";
@@ -21,6 +22,8 @@ export interface WorkerOptions {
   readonly engine?: FleetConfiguration["engine"];
   readonly device: string;
   readonly numThreads: number;
+  /** The process's own: engines set there what native libraries read. */
+  readonly environment?: Environment;
   /** Longest wait for the coordinator to take the first call. */
   readonly timeoutMs: number;
   /** For people, for example "host-b/4711". */
@@ -99,7 +102,11 @@ async function work(
   log.info(`Worker ${welcome.workerId}: ${numParams} parameters, ${configuration.steps} steps.`);
   const engineName = options.engine ?? configuration.engine;
   const { device, numThreads } = options;
-  await using engine = await createEngine({ engine: engineName, device, model, numThreads, log });
+  const { precision } = configuration;
+  await using engine = await createEngine({
+    ...{ engine: engineName, device, model, precision, numThreads, log },
+    ...(options.environment && { environment: options.environment }),
+  });
   log.info(`Engine: ${engine.description.runtime}, ${engine.description.numThreads} thread(s).`);
   const compute = new ComputeThread({
     ...{ workerId: welcome.workerId, layout: tensors, description: engine.description, tell },

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe } from "vitest";
 import { findTensorflow } from "../../src/engine/find-tensorflow.ts";
 import { createTensorflowEngine } from "../../src/engine/tensorflow-engine.ts";
 import { engineContract } from "./engine-contract.ts";

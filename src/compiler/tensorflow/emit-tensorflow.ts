@@ -64,7 +64,9 @@ function addVariable(builder: GraphBuilder, value: Value): Assignment {
   builder.add("VarHandleOp", [], handle, { ...typed, ...shared, shape: { shape } });
   builder.add("ReadVariableOp", [handle], name, typed);
   const given = addPlaceholder(builder, value, `${name}_given`);
-  builder.add("AssignVariableOp", [handle, given], `${name}_assign`, typed);
+  // The fed memory is the caller's, and goes on being so: the variable holds a copy.
+  const copy = builder.share("DeepCopy", [given], { T: { type: dataType } });
+  builder.add("AssignVariableOp", [handle, copy], `${name}_assign`, typed);
   // A session returns tensors, and an assignment makes none.
   const done = builder.int32(0);
   builder.add("Identity", [done, `^${name}_assign`], `${name}_done`, { T: { type: "int32" } });

@@ -3,6 +3,7 @@ import type { DataType, GraphNode } from "../graph.ts";
 import { numElements } from "../graph.ts";
 import type { BinaryFunction, Operation, UnaryFunction } from "../operation.ts";
 import type { GraphBuilder, TensorflowAttributes } from "./graph-builder.ts";
+import type { TensorflowAttribute } from "./protobuf.ts";
 
 /** In which type matrices are multiplied; everything else is f32. */
 export type MatrixPrecision = "f32" | "bf16";
@@ -66,14 +67,13 @@ const LOWERINGS: Lowerings = {
   reduce: (site, { function: name, axes, keepDimensions }) =>
     direct(site, REDUCTION[name], [site.builder.int32(axes)], {
       ...INDEX,
-      keep_dims: { flag: keepDimensions },
+      keep_dims: flag(keepDimensions),
     }),
   transpose: (site, { permutation }) =>
     direct(site, "Transpose", [site.builder.int32(permutation)], { Tperm: { type: "int32" } }),
   matMul: lowerMatMul,
   affine: lowerAffine,
   softmax: (site) => direct(site, "Softmax"),
-  logSoftmax: (site) => direct(site, "LogSoftmax"),
   gather: ({ builder, inputs, output, type }, { axis }) =>
     builder.add("GatherV2", [...inputs, builder.int32(axis)], output, {
       Tparams: { type },
@@ -88,6 +88,7 @@ const LOWERINGS: Lowerings = {
       output,
       { T: { type: "float32" }, TI: { type: "int32" }, axis: { int: -1 } },
     ),
+  addAtIndex: lowerAddAtIndex,
   slice: (site, { begin }) =>
     direct(site, "Slice", [site.builder.int32(begin), site.builder.int32(site.shape)], {
       Index: { type: "int32" },
@@ -107,8 +108,6 @@ const LOWERINGS: Lowerings = {
   },
   tile: (site, { repeats }) =>
     direct(site, "Tile", [site.builder.int32(repeats)], { Tmultiples: { type: "int32" } }),
-  layerNorm: lowerLayerNorm,
-  gelu: lowerGelu,
 };
 
 const TSHAPE = { Tshape: { type: "int32" } } as const;
@@ -150,6 +149,10 @@ const REDUCTION = { sum: "Sum", mean: "Mean", max: "Max" } as const;
 /** Logical operations have one type, and no attribute that says it. */
 const UNTYPED = new Set(["LogicalNot", "LogicalAnd"]);
 
+function flag(value: boolean): TensorflowAttribute {
+  return { flag: value };
+}
+
 /** One operation of the same inputs, with further ones behind them. */
 function direct(
   { builder, inputs, output, type }: Site,
@@ -162,49 +165,54 @@ function direct(
 }
 
 function lowerMatMul(site: Site, { transposeA, transposeB, scale }: OperationOf<"matMul">): void {
-  const { builder, node, inputs, output } = site;
-  const [a = "", b = ""] = inputs;
+  const { builder, node, output } = site;
   const areMatrices = node.inputs.every((input) => input.shape.length === 2);
-  const [operator, flagA, flagB] = areMatrices
-    ? ["MatMul", "transpose_a", "transpose_b"]
-    : ["BatchMatMulV2", "adj_x", "adj_y"];
-  const flags = { [flagA]: { flag: transposeA }, [flagB]: { flag: transposeB } };
-  const product = multiplied(site, operator, [a, b], flags, scale === 1 ? output : undefined);
-  if (scale === 1) return;
-  builder.add("Mul", [product, builder.float(scale)], output, FLOAT);
+  const product = areMatrices
+    ? multiplied(site, "MatMul", { transpose_a: flag(transposeA), transpose_b: flag(transposeB) })
+    : multiplied(site, "BatchMatMulV2", { adj_x: flag(transposeA), adj_y: flag(transposeB) });
+  builder.add("Identity", [scaled(builder, product, scale)], output, FLOAT);
 }
 
-function lowerAffine(site: Site, { transposeA, transposeB }: OperationOf<"affine">): void {
-  const { builder, inputs, output } = site;
-  const [a = "", b = "", bias = ""] = inputs;
-  const flags = { transpose_a: { flag: transposeA }, transpose_b: { flag: transposeB } };
-  const product = multiplied(site, "MatMul", [a, b], flags);
-  builder.add("BiasAdd", [product, bias], output, FLOAT);
+/** A bias stays in the product's own type: so TensorFlow adds it while it multiplies. */
+function lowerAffine(site: Site, { transposeA, transposeB, scale }: OperationOf<"affine">): void {
+  const { builder, node, inputs, output } = site;
+  const flags = { transpose_a: flag(transposeA), transpose_b: flag(transposeB) };
+  const product = multiplied(site, "MatMul", flags);
+  const addend = inputs[2] ?? "";
+  const isBias = defined(node.inputs[2], "addend").shape.length === 1;
+  if (!isBias || scale !== 1) {
+    builder.add("AddV2", [scaled(builder, product, scale), addend], output, FLOAT);
+  } else {
+    const typed = { T: { type: product.type } };
+    const bias = inType(builder, addend, product.type);
+    const name = builder.share("BiasAdd", [product.name, bias], typed);
+    builder.add("Identity", [scaled(builder, { name, type: product.type }, 1)], output, FLOAT);
+  }
 }
 
 const FLOAT = { T: { type: "float32" } } as const;
 
-/** A product of matrices in the precision asked for, from f32 and to f32. */
-function multiplied(
-  { builder, precision }: Site,
-  operator: string,
-  operands: readonly string[],
-  attributes: TensorflowAttributes,
-  name?: string,
-): string {
-  const isShort = precision === "bf16";
-  const given = isShort ? operands.map((x) => builder.cast(x, "float32", "bfloat16")) : operands;
-  const typed = { T: { type: isShort ? "bfloat16" : "float32" }, ...attributes } as const;
-  if (!isShort && name !== undefined) {
-    builder.add(operator, given, name, typed);
-    return name;
-  }
-  const product = builder.share(operator, given, typed);
-  if (!isShort) return product;
-  const widening = { SrcT: { type: "bfloat16" }, DstT: { type: "float32" } } as const;
-  if (name === undefined) return builder.share("Cast", [product], widening);
-  builder.add("Cast", [product], name, widening);
-  return name;
+/** A product of matrices, in the type in which it was made. */
+interface Product {
+  readonly name: string;
+  readonly type: "float32" | "bfloat16";
+}
+
+/** The product of the first two inputs, which are f32, in the precision asked for. */
+function multiplied(site: Site, operator: string, flags: TensorflowAttributes): Product {
+  const { builder, precision, inputs } = site;
+  const type = precision === "bf16" ? "bfloat16" : "float32";
+  const operands = inputs.slice(0, 2).map((input) => inType(builder, input, type));
+  return { name: builder.share(operator, operands, { T: { type }, ...flags }), type };
+}
+
+function inType(builder: GraphBuilder, input: string, type: Product["type"]): string {
+  return type === "float32" ? input : builder.cast(input, "float32", type);
+}
+
+function scaled(builder: GraphBuilder, { name, type }: Product, scale: number): string {
+  const wide = type === "float32" ? name : builder.cast(name, type, "float32");
+  return scale === 1 ? wide : builder.share("Mul", [wide, builder.float(scale)], FLOAT);
 }
 
 function lowerSegmentSum(site: Site, { numSegments }: OperationOf<"segmentSum">): void {
@@ -219,30 +227,18 @@ function lowerSegmentSum(site: Site, { numSegments }: OperationOf<"segmentSum">)
   });
 }
 
-/** TensorFlow has no such operation: mean and variance, and the rest by element. */
-function lowerLayerNorm(site: Site, { epsilon }: OperationOf<"layerNorm">): void {
-  const { builder, node, inputs } = site;
-  const [x = "", weight = "", bias = ""] = inputs;
-  const [y, mean, inverse] = node.outputs.map((output) => builder.nameOf(output));
-  const axis = builder.int32([defined(node.inputs[0], "x").shape.length - 1]);
-  const average = (of: string, name: string) =>
-    builder.add("Mean", [of, axis], name, { ...FLOAT, ...INDEX, keep_dims: { flag: true } });
-  const [meanName, inverseName] = [mean ?? `${y}_mean`, inverse ?? `${y}_inverse`];
-  average(x, meanName);
-  const centered = builder.share("Sub", [x, meanName], FLOAT);
-  average(builder.share("Square", [centered], FLOAT), `${y}_variance`);
-  const above = builder.share("AddV2", [`${y}_variance`, builder.float(epsilon)], FLOAT);
-  builder.add("Rsqrt", [above], inverseName, FLOAT);
-  const normal = builder.share("Mul", [centered, inverseName], FLOAT);
-  const weighted = builder.share("Mul", [normal, weight], FLOAT);
-  builder.add("AddV2", [weighted, bias], y ?? "", FLOAT);
-}
-
-function lowerGelu({ builder, inputs, output }: Site): void {
-  const [z = ""] = inputs;
-  const scaled = builder.share("Mul", [z, builder.float(Math.SQRT1_2)], FLOAT);
-  const erf = builder.share("Erf", [scaled], FLOAT);
-  const above = builder.share("AddV2", [erf, builder.float(1)], FLOAT);
-  const half = builder.share("Mul", [above, builder.float(0.5)], FLOAT);
-  builder.add("Mul", [z, half], output, FLOAT);
+/** Indices of rows become places: [row, index]. */
+function lowerAddAtIndex(site: Site, { amount }: OperationOf<"addAtIndex">): void {
+  const { builder, inputs, output, shape } = site;
+  const [x = "", indices = ""] = inputs;
+  const numRows = defined(shape[0], "rows");
+  const integer = { type: "int32" } as const;
+  const bytes = new Uint8Array(Int32Array.from({ length: numRows }, (_, row) => row).buffer);
+  const rows = builder.constant({ type: "int32", shape: [numRows], bytes });
+  const stack = { T: integer, N: { int: 2 }, axis: { int: 1 } };
+  const places = builder.share("Pack", [rows, indices], stack);
+  const amounts = new Uint8Array(new Float32Array(numRows).fill(amount).buffer);
+  const updates = builder.constant({ type: "float32", shape: [numRows], bytes: amounts });
+  const typed = { T: { type: "float32" }, Tindices: integer } as const;
+  builder.add("TensorScatterAdd", [x, places, updates], output, typed);
 }
