@@ -1,8 +1,8 @@
-// Tokens per second of one worker on one core: engine onnx, engine tfjs, and PyTorch eager on the
-// same model where a Python with torch is found (SMALLINIT_PYTHON, else python3).
+// Tokens per second of one worker on one core: the engines, and PyTorch eager on the same model where
+// a Python with torch is found (SMALLINIT_PYTHON, else python3), in f32 and in bf16 (autocast).
 //
 //     npm run build && taskset -c 0 node scripts/bench/engines.mjs [--sizes s,m,b] [--rounds 7]
-//         [--clock wall|cpu] [--no-tfjs]
+//         [--clock wall|cpu] [--sides onnx,tensorflow,torch,tensorflow-bf16,torch-bf16] [--no-tfjs]
 //
 // Each side computes the loss and all gradients of the same block, forward and backward, without an
 // optimizer. The sides take turns within each round, so that a change in the machine's load meets
@@ -13,6 +13,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createEngine } from "../../dist/engine/create-engine.js";
+import { findTensorflow } from "../../dist/engine/find-tensorflow.js";
 import { initialParameters } from "../../dist/model/initial-parameters.js";
 import { parameterLayout } from "../../dist/model/parameter-layout.js";
 
@@ -48,6 +49,7 @@ const { values: options } = parseArgs({
     sizes: { type: "string", default: "s,m,b" },
     clock: { type: "string", default: "wall" },
     rounds: { type: "string", default: "7" },
+    sides: { type: "string", default: "onnx,tensorflow,torch,tensorflow-bf16,torch-bf16" },
     "no-tfjs": { type: "boolean", default: false },
   },
 });
@@ -61,32 +63,43 @@ async function compareSides(size) {
     ...{ ffn: "geglu", ffnSize: 3 * shape.embeddingSize, positions: "rotary", norm: "pre" },
     ...{ smallInit: true, embedNorm: true, bias: true },
   };
-  const setup = { model, numSequences };
-  const torch = await startTorch(setup);
-  const onnx = await startEngine("onnx", setup, model.contextLength);
-  const sides = torch === undefined ? [onnx] : [onnx, torch];
+  const sides = [];
+  for (const name of options.sides.split(",")) {
+    const side = await startSide(name, { model, numSequences }, model.contextLength);
+    if (side !== undefined) sides.push({ ...side, rates: [] });
+  }
   for (const side of sides) side.numSteps = Math.max(1, Math.round(1 / (await side.secondsOf(1))));
-  const rates = sides.map(() => []);
   for (let round = 0; round < Number(options.rounds); round++) {
-    for (const [i, side] of sides.entries()) {
+    for (const side of sides) {
       const seconds = await side.secondsOf(side.numSteps);
-      rates[i].push((side.numSteps * side.numTokens) / seconds);
+      side.rates.push((side.numSteps * side.numTokens) / seconds);
     }
   }
-  report(size, sides, rates);
+  report(size, sides);
   for (const side of sides) await side.stop();
-  if (!options["no-tfjs"]) await reportTfjs(size, setup);
+  if (!options["no-tfjs"]) await reportTfjs(size, { model, numSequences });
 }
 
-function report(size, sides, rates) {
-  for (const [i, side] of sides.entries()) {
+/** Each side, with its ratio to PyTorch in the same precision, round by round. */
+function report(size, sides) {
+  for (const { name, precision, rates } of sides) {
+    const peer = sides.find((side) => side.isPeer && side.precision === precision);
+    const ratio = peer && median(rates.map((rate, round) => rate / peer.rates[round]));
     console.log(
-      `${size}  ${side.name.padEnd(30)} ${median(rates[i]).toFixed(0).padStart(8)} tokens/s`,
+      `${size}  ${name.padEnd(30)} ${median(rates).toFixed(0).padStart(8)} tokens/s` +
+        (ratio === undefined ? "" : `  ${ratio.toFixed(2)} x PyTorch ${precision}`),
     );
   }
-  if (sides.length < 2) return;
-  const ratios = rates[0].map((rate, round) => rate / rates[1][round]);
-  console.log(`${size}  onnx / PyTorch                 ${median(ratios).toFixed(2).padStart(8)}`);
+}
+
+function startSide(name, setup, length) {
+  const [kind, precision = "f32"] = name.split("-");
+  if (kind === "torch") return startTorch({ ...setup, precision });
+  if (kind === "tensorflow" && findTensorflow(process.env) === undefined) {
+    console.log("no engine tensorflow here: npm run setup:tensorflow");
+    return undefined;
+  }
+  return startEngine(kind, { ...setup, precision }, length);
 }
 
 /** Plain JavaScript is some hundred times slower: one short sequence, two runs. */
@@ -100,8 +113,11 @@ async function reportTfjs(size, { model }) {
   await side.stop();
 }
 
-async function startEngine(name, { model, numSequences }, length) {
-  const engine = await createEngine({ engine: name, device: "cpu", model, numThreads: 1 });
+async function startEngine(name, { model, numSequences, precision = "f32" }, length) {
+  const engine = await createEngine({
+    ...{ engine: name, device: "cpu", model, precision, numThreads: 1 },
+    environment: process.env,
+  });
   engine.putParameters(initialParameters(model, 1));
   const gradient = new Float32Array(parameterLayout(model).numParams);
   const tokens = Int32Array.from(
@@ -109,9 +125,10 @@ async function startEngine(name, { model, numSequences }, length) {
     (_, i) => (i * 7919 + 13) % model.vocabSize,
   );
   const block = { numSequences, length, tokens };
-  if (name === "onnx") await engine.gradient(block, gradient);
+  if (name !== "tfjs") await engine.gradient(block, gradient);
   return {
     name: engine.description.runtime,
+    precision,
     numTokens: numSequences * length,
     async secondsOf(numSteps) {
       const start = secondsNow();
@@ -137,6 +154,8 @@ async function startTorch(setup) {
   const { name } = JSON.parse((await lines.next()).value);
   return {
     name,
+    isPeer: true,
+    precision: setup.precision,
     numTokens: setup.numSequences * setup.model.contextLength,
     async secondsOf(numSteps) {
       child.stdin.write(`${numSteps}\n`);

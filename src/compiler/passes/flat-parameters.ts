@@ -55,8 +55,14 @@ export function joinOutputs(graph: Graph, names: readonly string[], name: string
     nodes.push({ operation: { type: "reshape" }, inputs: [value], outputs: [vector] });
     return vector;
   });
-  const value = newValue([vectors.reduce((sum, { shape }) => sum + numElements(shape), 0)]);
-  nodes.push({ operation: { type: "concat", axis: 0 }, inputs: vectors, outputs: [value] });
+  const [only] = vectors;
+  const isAlone = vectors.length === 1 && only !== undefined;
+  const length = vectors.reduce((sum, { shape }) => sum + numElements(shape), 0);
+  const value = isAlone ? only : newValue([length]);
+  // TensorFlow concatenates two tensors at least.
+  if (!isAlone) {
+    nodes.push({ operation: { type: "concat", axis: 0 }, inputs: vectors, outputs: [value] });
+  }
   const joined: NamedValue = { name, value };
   const rest = graph.outputs.filter((output) => !names.includes(output.name));
   return { ...graph, nodes: [...graph.nodes, ...nodes], outputs: [joined, ...rest] };
