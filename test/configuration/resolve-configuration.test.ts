@@ -110,7 +110,9 @@ test.each([
   [{ smallInit: "yes" }, 'smallInit is "yes", but must be true or false'],
   [{ smallInit: 1 }, "smallInit is 1, but must be true or false"],
   [{ norm: "Pre" }, 'norm is "Pre", but must be pre or post. Did you mean pre?'],
-  [{ engine: "tensorflow" }, 'engine is "tensorflow", but must be auto or onnx or tfjs'],
+  [{ engine: "jax" }, 'engine is "jax", but must be auto or onnx or tensorflow or tfjs'],
+  [{ engine: "onnx", precision: "bf16" }, "Set engine=tensorflow or precision=f32"],
+  [{ engine: "tfjs", precision: "bf16" }, "Set engine=tensorflow or precision=f32"],
   [{ positions: true }, "positions is true, but must be rotary or learned."],
   // Impossible together.
   [{ embeddingSize: 30, numHeads: 4 }, "Set embeddingSize to 32 or choose another numHeads"],

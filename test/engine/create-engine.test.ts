@@ -54,4 +54,28 @@ describe("createEngine", () => {
     const creating = createEngine({ ...options, engine: "auto", device: "gpu:0" });
     await expect(creating).rejects.toMatchObject({ code: "ERR_ENGINE" });
   });
+
+  test("refuses bf16 on engines that have no such products, with the way out", async () => {
+    const creating = createEngine({ ...options, engine: "onnx", precision: "bf16" });
+    await expect(creating).rejects.toMatchObject({
+      code: "ERR_ENGINE",
+      message: expect.stringMatching(/onnx multiplies in f32 alone.*setup:tensorflow/s),
+    });
+  });
+
+  test("says how to set tensorflow up where it is not", async () => {
+    // A cache without a build; another test file may have loaded TensorFlow, this one has not.
+    const environment = { XDG_CACHE_HOME: "/nonexistent" };
+    const creating = createEngine({ ...options, engine: "tensorflow", environment });
+    await expect(creating).rejects.toMatchObject({
+      code: "ERR_ENGINE",
+      message: expect.stringContaining("npm run setup:tensorflow"),
+    });
+  });
+
+  test("leaves tensorflow alone where it is not set up", async () => {
+    const environment = { XDG_CACHE_HOME: "/nonexistent" };
+    await using engine = await createEngine({ ...options, engine: "auto", environment });
+    expect(engine.description.engine).toBe("onnx");
+  });
 });

@@ -1,15 +1,111 @@
-import { describe } from "vitest";
-import { findTensorflow } from "../../src/engine/find-tensorflow.ts";
+import { execFileSync } from "node:child_process";
+import { describe, expect, test } from "vitest";
+import type { ModelConfiguration } from "../../src/configuration/configuration.ts";
+import type { Engine } from "../../src/engine/engine.ts";
 import { createTensorflowEngine } from "../../src/engine/tensorflow-engine.ts";
+import { parameterLayout } from "../../src/model/parameter-layout.ts";
+import {
+  oracleLoss,
+  sampleBlock,
+  sampleModel,
+  sampleParameters,
+} from "../reference/sample-model.ts";
+import { describeWithTensorflow, tensorflowHere } from "../with-tensorflow.ts";
 import { engineContract } from "./engine-contract.ts";
 
-const isThere = findTensorflow(process.env) !== undefined;
+function createEngine(model: ModelConfiguration, precision: "f32" | "bf16"): Promise<Engine> {
+  const environment = process.env;
+  return createTensorflowEngine({ model, device: "cpu", precision, numThreads: 1, environment });
+}
 
-describe.skipIf(!isThere)("with libtensorflow", () => {
-  engineContract("tensorflow", (model) =>
-    createTensorflowEngine({
-      ...{ model, device: "cpu", precision: "f32", numThreads: 1 },
-      environment: process.env,
-    }),
+describeWithTensorflow("with libtensorflow", () => {
+  engineContract("tensorflow", (model) => createEngine(model, "f32"));
+
+  test("leaves no tensor behind, whatever it was asked", async () => {
+    const { binding } = tensorflowHere();
+    const model = sampleModel();
+    const gradient = new Float32Array(parameterLayout(model).numParams);
+    const numBefore = binding.getNumOfTensors();
+    {
+      await using engine = await createEngine(model, "f32");
+      for (let i = 0; i < 3; i++) {
+        engine.putParameters(sampleParameters(model));
+        await engine.gradient(sampleBlock(model), gradient);
+        await engine.loss(sampleBlock(model));
+        await engine.logits(sampleBlock(model));
+        await using decoder = await engine.decoder();
+        await decoder.feed(1);
+        await decoder.feed(2);
+      }
+      // The parameters.
+      expect(binding.getNumOfTensors()).toBe(numBefore + 1);
+    }
+    expect(binding.getNumOfTensors()).toBe(numBefore);
+  });
+
+  describe("in bf16", () => {
+    const model = sampleModel();
+
+    test("comes as near to the oracle's loss as products of 8 bits can", async () => {
+      await using engine = await createEngine(model, "bf16");
+      engine.putParameters(sampleParameters(model));
+      const expected = oracleLoss(model, sampleParameters(model), sampleBlock(model));
+      const error = Math.abs((await engine.loss(sampleBlock(model))) - expected) / expected;
+      expect(error).toBeLessThan(1e-2);
+      // And it is not f32 by another name.
+      expect(error).toBeGreaterThan(1e-6);
+    });
+
+    test("gives a gradient in nearly the direction of that of f32", async () => {
+      const [short, long] = await Promise.all(
+        (["bf16", "f32"] as const).map((precision) => gradientOf(model, precision)),
+      );
+      expect(cosine(short ?? [], long ?? [])).toBeGreaterThan(0.999);
+    });
+
+    test("gives the same bits for the same block", async () => {
+      expect(await gradientOf(model, "bf16")).toEqual(await gradientOf(model, "bf16"));
+    });
+  });
+
+  // TensorFlow takes its number of threads once per process; workers of a fleet may differ in it.
+  test.each(["f32", "bf16"])(
+    "gives the same bits with any number of threads in %s",
+    (precision) => {
+      const digests = [1, 2, 4].map((numThreads) => digestsWith(numThreads, precision));
+      expect(digests[1]).toBe(digests[0]);
+      expect(digests[2]).toBe(digests[0]);
+    },
   );
 });
+
+async function gradientOf(
+  model: ModelConfiguration,
+  precision: "f32" | "bf16",
+): Promise<Float32Array> {
+  await using engine = await createEngine(model, precision);
+  engine.putParameters(sampleParameters(model));
+  const gradient = new Float32Array(parameterLayout(model).numParams);
+  await engine.gradient(sampleBlock(model), gradient);
+  return gradient;
+}
+
+function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let [product, lengthA, lengthB] = [0, 0, 0];
+  for (let i = 0; i < a.length; i++) {
+    const [x, y] = [a[i] ?? Number.NaN, b[i] ?? Number.NaN];
+    product += x * y;
+    lengthA += x * x;
+    lengthB += y * y;
+  }
+  return product / Math.sqrt(lengthA * lengthB);
+}
+
+/** The digests of gradients of models of several sizes, by a process with that many threads. */
+function digestsWith(numThreads: number, precision: string): string {
+  const program = new URL("print-tensorflow-digests.mjs", import.meta.url).pathname;
+  return execFileSync(process.execPath, [program, String(numThreads), precision], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+}

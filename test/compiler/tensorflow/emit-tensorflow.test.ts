@@ -1,0 +1,187 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { PbfReader } from "pbf";
+import { describe, expect, test } from "vitest";
+import type { Graph } from "../../../src/compiler/graph.ts";
+import { avoidOneHots } from "../../../src/compiler/passes/avoid-one-hots.ts";
+import { fuseAddends } from "../../../src/compiler/passes/fuse-addends.ts";
+import { fuseScales } from "../../../src/compiler/passes/fuse-scales.ts";
+import { emitTensorflow } from "../../../src/compiler/tensorflow/emit-tensorflow.ts";
+import { type InputDeclaration, trace } from "../../../src/compiler/tracing/trace.ts";
+import { describeWithTensorflow } from "../../with-tensorflow.ts";
+import { runGraph, someInputs } from "../run-graph.ts";
+import { expectClose } from "../same-numbers.ts";
+import { runInTensorflow } from "./run-in-tensorflow.ts";
+
+const INPUTS: readonly InputDeclaration[] = [
+  { name: "x", shape: [3, 4], dataType: "float32" },
+  { name: "y", shape: [3, 4], dataType: "float32" },
+  { name: "row", shape: [4], dataType: "float32" },
+  { name: "stack", shape: [2, 3, 4], dataType: "float32" },
+  { name: "ids", shape: [3], dataType: "int32" },
+];
+
+interface Given {
+  readonly x: tf.Tensor2D;
+  readonly y: tf.Tensor2D;
+  readonly row: tf.Tensor1D;
+  readonly stack: tf.Tensor3D;
+  readonly ids: tf.Tensor1D;
+}
+
+function traced(program: (given: Given) => tf.Tensor): Graph {
+  return trace(INPUTS, (given) => ({ out: program(given as unknown as Given) }));
+}
+
+const PROGRAMS: readonly (readonly [string, (given: Given) => tf.Tensor])[] = [
+  ["functions of one argument", ({ x }) => tf.erf(tf.tanh(tf.exp(tf.neg(tf.square(x)))))],
+  ["functions that need positive numbers", ({ x }) => tf.log(tf.rsqrt(tf.add(tf.abs(x), 1)))],
+  ["sine, cosine, roots and reciprocals", ({ x }) => tf.sin(tf.sqrt(tf.abs(tf.cos(x))))],
+  ["arithmetic that broadcasts", ({ x, y, row }) => tf.div(tf.sub(tf.mul(x, row), y), 3)],
+  ["extremes", ({ x, y }) => tf.maximum(tf.minimum(x, y), 0)],
+  ["a choice", ({ x, y }) => tf.where(tf.greater(x, y), x, tf.neg(y))],
+  [
+    "logic",
+    ({ x, y }) => tf.cast(tf.logicalNot(tf.logicalAnd(tf.less(x, 0), tf.less(y, 0))), "float32"),
+  ],
+  ["a sum that keeps its dimension", ({ x }) => tf.sum(x, 1, true)],
+  ["a mean over the first dimension", ({ x }) => tf.mean(x, 0)],
+  ["the largest of all", ({ x }) => tf.max(x)],
+  ["a transpose", ({ stack }) => tf.transpose(stack, [2, 0, 1])],
+  ["a product", ({ x, y }) => tf.matMul(x, y, false, true)],
+  ["a product of the transposed left", ({ x, y }) => tf.matMul(x, y, true, false)],
+  ["products of stacks", ({ stack }) => tf.matMul(stack, stack, false, true)],
+  ["softmax", ({ x }) => tf.softmax(x)],
+  ["a gather of rows", ({ x, ids }) => tf.gather(x, ids)],
+  ["sums by row", ({ x, ids }) => tf.scatterND(tf.expandDims(ids, 1), x, [5, 4])],
+  ["one-hots", ({ ids }) => tf.oneHot(ids, 5, 2, -1, "float32")],
+  ["a slice", ({ stack }) => tf.slice(stack, [1, 0, 1], [1, 2, 3])],
+  ["pieces put together", ({ x, y }) => tf.concat([x, y, x], 1)],
+  [
+    "padding",
+    ({ x }) =>
+      tf.pad(
+        x,
+        [
+          [1, 0],
+          [0, 2],
+        ],
+        7,
+      ),
+  ],
+  ["repetition", ({ x }) => tf.tile(x, [2, 3])],
+  ["casts", ({ ids, x }) => tf.add(tf.cast(ids, "float32"), tf.sum(x))],
+];
+
+describe("emitTensorflow", () => {
+  test("writes one graph under the tag serve", () => {
+    const { savedModel } = emitTensorflow(
+      traced(({ x }) => x),
+      { precision: "f32", variables: [] },
+    );
+    const [metaGraph = new Uint8Array()] = fieldsOf(savedModel, 2);
+    const [info = new Uint8Array()] = fieldsOf(metaGraph, 1);
+    const [tag = new Uint8Array()] = fieldsOf(info, 4);
+    expect(Buffer.from(tag).toString()).toBe("serve");
+  });
+
+  test("uses no operation that TensorFlow 2.9 lacks", () => {
+    const known = new Set(OPERATIONS_OF_TENSORFLOW_2_9);
+    for (const precision of ["f32", "bf16"] as const) {
+      for (const [name, program] of PROGRAMS) {
+        const options = { precision, variables: ["x"] };
+        const operators = operatorsOf(emitTensorflow(traced(program), options).savedModel);
+        expect(
+          operators.filter((operator) => !known.has(operator)),
+          name,
+        ).toEqual([]);
+      }
+    }
+  });
+
+  test("casts to bf16 around products alone, and each operand once", () => {
+    const graph = traced(({ x, y }) =>
+      tf.add(tf.exp(tf.matMul(x, y, false, true)), tf.matMul(x, x, false, true)),
+    );
+    const { savedModel } = emitTensorflow(graph, { precision: "bf16", variables: [] });
+    const operators = operatorsOf(savedModel).filter((operator) => operator !== "Placeholder");
+    // x and y down, both products up.
+    expect(operators.filter((operator) => operator === "Cast")).toHaveLength(4);
+    const inF32 = operatorsOf(
+      emitTensorflow(graph, { precision: "f32", variables: [] }).savedModel,
+    );
+    expect(inF32).not.toContain("Cast");
+  });
+});
+
+describeWithTensorflow("what emitTensorflow writes", () => {
+  test.each(PROGRAMS)("computes %s as ONNX Runtime does", async (_, program) => {
+    const graph = traced(program);
+    const inputs = someInputs(graph);
+    expectClose(runInTensorflow(graph, inputs), await runGraph(graph, inputs));
+  });
+
+  test.each([
+    [
+      "a bias",
+      fuseAddends,
+      ({ x, y, row }: Given) => tf.add(tf.matMul(x, tf.transpose(y)), tf.slice(row, [0], [3])),
+    ],
+    [
+      "an addend of the same shape",
+      fuseAddends,
+      ({ x, y }: Given) => tf.add(tf.matMul(x, y, true), tf.matMul(y, x, true)),
+    ],
+    [
+      "a scale",
+      fuseScales,
+      ({ x, y }: Given) => tf.mul(tf.matMul(x, tf.mul(y, 3), false, true), 0.5),
+    ],
+    [
+      "a subtracted one-hot",
+      avoidOneHots,
+      ({ x, ids }: Given) => tf.sub(x, tf.oneHot(ids, 4, 1, 0, "float32")),
+    ],
+  ] as const)("computes %s, once fused, as ONNX Runtime does before", async (_, pass, program) => {
+    const graph = traced(program);
+    const inputs = someInputs(graph);
+    const fused = pass(graph);
+    expect(fused.nodes.map(({ operation }) => operation)).not.toEqual(
+      graph.nodes.map(({ operation }) => operation),
+    );
+    expectClose(runInTensorflow(fused, inputs), await runGraph(graph, inputs));
+  });
+
+  test("keeps a variable from one run to the next, whatever becomes of the numbers it was given", () => {
+    const graph = traced(({ x, y }) => tf.add(x, y));
+    const inputs = someInputs(graph);
+    const options = { precision: "f32", variables: ["x"] } as const;
+    expectClose(runInTensorflow(graph, inputs, options), runInTensorflow(graph, inputs));
+  });
+});
+
+/** The contents of the fields `tag` of a message, which hold bytes. */
+function fieldsOf(message: Uint8Array, tag: number): Uint8Array[] {
+  const found: Uint8Array[] = [];
+  new PbfReader(message).readFields((field, _, pbf) => {
+    if (field === tag) found.push(pbf.readBytes());
+  }, undefined);
+  return found;
+}
+
+function operatorsOf(savedModel: Uint8Array): string[] {
+  return fieldsOf(savedModel, 2)
+    .flatMap((metaGraph) => fieldsOf(metaGraph, 2))
+    .flatMap((graph) => fieldsOf(graph, 1))
+    .flatMap((node) => fieldsOf(node, 2))
+    .map((name) => Buffer.from(name).toString());
+}
+
+const OPERATIONS_OF_TENSORFLOW_2_9 = [
+  ...["Abs", "AddV2", "AssignVariableOp", "BatchMatMulV2", "BiasAdd", "Cast", "ConcatV2", "Const"],
+  ...["Cos", "DeepCopy", "Equal", "Erf", "Exp", "GatherV2", "Greater", "GreaterEqual", "Identity"],
+  ...["Less", "LessEqual", "Log", "LogicalAnd", "LogicalNot", "MatMul", "Max", "Maximum", "Mean"],
+  ...["Minimum", "Mul", "Neg", "OneHot", "Pack", "PadV2", "Placeholder", "Pow", "ReadVariableOp"],
+  ...["RealDiv", "Reciprocal", "Reshape", "Rsqrt", "SelectV2", "Sin", "Slice", "Softmax", "Sqrt"],
+  ...["Square", "Sub", "Sum", "Tanh", "TensorScatterAdd", "Tile", "Transpose"],
+  ...["UnsortedSegmentSum", "VarHandleOp"],
+];
