@@ -1,4 +1,4 @@
-import { assert, defined } from "../base/assert.ts";
+import { assert } from "../base/assert.ts";
 import type { Environment } from "../base/environment.ts";
 import type { TensorPlace } from "../base/tensor-place.ts";
 import type { Graph } from "../compiler/graph.ts";
@@ -82,7 +82,7 @@ class TensorflowEngine implements Engine {
   readonly #pieces: readonly GradientPiece[];
   readonly #compiled = new Map<string, Compiled>();
   /** The tensor of `#vector`, and how many were put before it. */
-  #parameters: { readonly id: number; readonly version: number } | undefined;
+  #parameters: { readonly id: number; readonly version: number };
 
   constructor({ model, precision, ...settings }: TensorflowEngineOptions) {
     const { binding, device, numThreads } = loadTensorflow(settings);
@@ -94,17 +94,17 @@ class TensorflowEngine implements Engine {
     const { tensors, numParams } = parameterLayout(model);
     this.#places = tensors;
     this.#vector = new Float32Array(createMemory(numParams * 4).buffer, 0, numParams);
+    // Zeros at first: whoever warms an engine up need not have parameters yet.
+    this.#parameters = { id: this.#vectorTensor(), version: 1 };
     this.#pieces = gradientPieces(tensors, PIECE_FLOATS[device === "cpu" ? "cpu" : "gpu"]);
   }
 
   putParameters(parameters: Float32Array): void {
     const { length } = parameters;
     assert(length === this.#vector.length, `${length} of ${this.#vector.length} parameters`);
-    const { version = 0 } = this.#parameters ?? {};
-    this.#dropParameters();
+    this.#binding.deleteTensor(this.#parameters.id);
     this.#vector.set(parameters);
-    const id = this.#binding.createTensor([length], this.#binding.TF_FLOAT, this.#vector);
-    this.#parameters = { id, version: version + 1 };
+    this.#parameters = { id: this.#vectorTensor(), version: this.#parameters.version + 1 };
   }
 
   async gradient(block: TokenBlock, gradient: Float32Array): Promise<number> {
@@ -139,7 +139,7 @@ class TensorflowEngine implements Engine {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { program } of this.#compiled.values()) program.dispose();
     this.#compiled.clear();
-    this.#dropParameters();
+    this.#binding.deleteTensor(this.#parameters.id);
   }
 
   #runBlock(
@@ -170,7 +170,7 @@ class TensorflowEngine implements Engine {
     feeds: Tensors,
     outputs: readonly string[],
   ): readonly number[] {
-    const parameters = defined(this.#parameters, "a call of putParameters");
+    const parameters = this.#parameters;
     const compiled = this.#compiled.get(key) ?? this.#compile(traceProgram());
     this.#compiled.set(key, compiled);
     const { program } = compiled;
@@ -193,9 +193,9 @@ class TensorflowEngine implements Engine {
     return this.description.device !== "cpu";
   }
 
-  #dropParameters(): void {
-    if (this.#parameters !== undefined) this.#binding.deleteTensor(this.#parameters.id);
-    this.#parameters = undefined;
+  #vectorTensor(): number {
+    const { length } = this.#vector;
+    return this.#binding.createTensor([length], this.#binding.TF_FLOAT, this.#vector);
   }
 
   /** The numbers of a result, which is deleted. */

@@ -117,7 +117,8 @@ async function work(
     compute.begin(welcome.step);
   }
   inbox.handOver(compute);
-  return compute.run();
+  // Awaited here: the engine is disposed of when this function ends.
+  return await compute.run();
 }
 
 /** What the communication thread says, until the compute thread stands. */
