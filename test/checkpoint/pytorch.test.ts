@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { saveCheckpoint } from "../../src/checkpoint/save-checkpoint.ts";
 import { temporaryFolder } from "../base/temporary-folder.ts";
+import { isRequired } from "../is-required.ts";
 import { checkpointContent } from "./checkpoint-content.ts";
 
 /** A Python with torch and safetensors; set it to run this test. */
@@ -24,7 +25,7 @@ print(json.dumps({
 }))
 `;
 
-test.skipIf(python === undefined)(
+test.skipIf(python === undefined && !isRequired("pytorch"))(
   "PyTorch loads a checkpoint with the names of the reference (set SMALLINIT_PYTHON)",
   async () => {
     const content = checkpointContent(12);
