@@ -1,0 +1,124 @@
+// Time of one all-reduce among processes on this machine: the Exchange over its WebSocket mesh with
+// an f32 and a bf16 wire, gloo (where a Python with torch is found: SMALLINIT_PYTHON, else python3), and
+// bare sockets that move the same bytes as the f32 wire both ways and add nothing: a bound.
+//
+//     npm run build && node scripts/bench/all-reduce.mjs [--quick] [--workers 2,4]
+//         [--megabytes 4,40,280] [--rounds 5] [--sides f32,bf16,gloo,socket]
+//
+// Every worker is a process of its own, as in a run; its sockets live on its only busy thread, as they
+// do on a real worker's communication thread, whose compute thread waits meanwhile. The sides take
+// turns within each round; the medians over the rounds and their ratios to gloo are printed. Gloo runs by
+// `env://` on 127.0.0.1, with one thread a process.
+import { fork, spawn, spawnSync } from "node:child_process";
+import { createServer } from "node:net";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    workers: { type: "string" },
+    megabytes: { type: "string" },
+    rounds: { type: "string" },
+    sides: { type: "string", default: "f32,bf16,gloo,socket" },
+  },
+});
+const numbers = (text) => text.split(",").map(Number);
+const fleetSizes = numbers(options.workers ?? (options.quick ? "2" : "2,4"));
+const sizes = numbers(options.megabytes ?? (options.quick ? "4,40" : "4,40,280"));
+const numRounds = Number(options.rounds ?? (options.quick ? 3 : 5));
+const python = process.env.SMALLINIT_PYTHON ?? "python3";
+const hasTorch = spawnSync(python, ["-c", "import torch.distributed"]).status === 0;
+const sides = options.sides.split(",").filter((side) => side !== "gloo" || hasTorch);
+if (!hasTorch) console.log(`no gloo: ${python} has no torch (set SMALLINIT_PYTHON)`);
+
+for (const numWorkers of fleetSizes) await compare(numWorkers);
+
+async function compare(numWorkers) {
+  const fleet = await startNodes(numWorkers);
+  const gloo = sides.includes("gloo") ? await startGloo(numWorkers) : undefined;
+  console.log(`\n${numWorkers} workers | MB | side | ms | GB/s of the vector | x gloo`);
+  for (const megabytes of sizes) {
+    const numFloats = Math.round((megabytes * 1e6) / 4);
+    const times = new Map(sides.map((side) => [side, []]));
+    const numTimes = Math.max(1, Math.min(10, Math.round(80 / megabytes)));
+    for (let round = 0; round < numRounds; round++) {
+      for (const side of sides) {
+        const run = side === "gloo" ? gloo.run : fleet.run;
+        times.get(side).push(await run({ side, numFloats, numTimes }));
+      }
+    }
+    const glooMs = median(times.get("gloo") ?? []);
+    for (const side of sides) {
+      const ms = median(times.get(side));
+      const rate = (megabytes / ms).toFixed(2);
+      const ratio = Number.isNaN(glooMs) ? "" : (glooMs / ms).toFixed(2);
+      console.log(`${numWorkers} | ${megabytes} | ${side} | ${ms.toFixed(1)} | ${rate} | ${ratio}`);
+    }
+  }
+  fleet.end();
+  gloo?.end();
+}
+
+/** Processes of ours: exchanges and bare sockets. */
+async function startNodes(numWorkers) {
+  const file = fileURLToPath(new URL("./all-reduce-worker.mjs", import.meta.url));
+  const children = Array.from({ length: numWorkers }, () => fork(file));
+  const ask = (message) =>
+    Promise.all(
+      children.map((child, rank) => {
+        const answered = new Promise((resolve) => child.once("message", resolve));
+        child.send({ ...message, rank });
+        return answered;
+      }),
+    );
+  for (const child of children) child.once("exit", (code) => void (code && process.exit(1)));
+  const addresses = await ask({ type: "listen", numWorkers });
+  await ask({ type: "connect", addresses });
+  return {
+    run: async (work) => Math.max(...(await ask({ type: "run", ...work }))),
+    end: () => children.forEach((child) => void child.kill()),
+  };
+}
+
+async function startGloo(numWorkers) {
+  const file = fileURLToPath(new URL("./all_reduce_gloo.py", import.meta.url));
+  const port = await freePort();
+  const children = Array.from({ length: numWorkers }, (_, rank) =>
+    spawn(python, [file], {
+      stdio: ["pipe", "pipe", "inherit"],
+      env: {
+        ...process.env,
+        ...{ MASTER_ADDR: "127.0.0.1", MASTER_PORT: String(port), GLOO_SOCKET_IFNAME: "lo" },
+        ...{ RANK: String(rank), WORLD_SIZE: String(numWorkers), OMP_NUM_THREADS: "1" },
+      },
+    }),
+  );
+  const answers = children.map((child) =>
+    createInterface({ input: child.stdout })[Symbol.asyncIterator](),
+  );
+  const next = () => Promise.all(answers.map(async (lines) => Number((await lines.next()).value)));
+  await next();
+  return {
+    async run({ numFloats, numTimes }) {
+      for (const child of children) child.stdin.write(`${numFloats} ${numTimes}\n`);
+      return Math.max(...(await next()));
+    },
+    end: () => children.forEach((child) => void child.stdin.end()),
+  };
+}
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
