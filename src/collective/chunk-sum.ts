@@ -1,8 +1,8 @@
 import { assert, defined } from "../base/assert.ts";
-import { floatsToBytes } from "../base/bytes.ts";
 import type { LeafRange } from "../protocol/messages.ts";
 import type { Chunk } from "./chunks.ts";
 import { type ExchangePlan, nameOf } from "./exchange-plan.ts";
+import { writePayload } from "./payload.ts";
 import { halvesOf } from "./reduction-tree.ts";
 import type { VectorKernels } from "./vector-kernels.ts";
 
@@ -74,8 +74,7 @@ export class ChunkSum {
     if (own !== undefined) return own;
     const payload = this.#received.get(nameOf(node));
     if (payload !== undefined) {
-      // As bytes: the payload may be unaligned.
-      floatsToBytes(room.destination).set(payload);
+      writePayload(room.destination, payload, this.chunk.elements, room.means.kernels);
       return room.destination;
     }
     assert(node.hi - node.lo > 1, `nobody sent leaf ${node.lo}`);

@@ -1,5 +1,6 @@
 import { assert } from "../base/assert.ts";
 import { MAX_FRAME_FLOATS } from "../protocol/limits.ts";
+import type { ElementType } from "../protocol/tensor-frame.ts";
 
 /** A slice of the flat gradient vector, and who completes its tree. */
 export interface Chunk {
@@ -9,6 +10,24 @@ export interface Chunk {
   readonly length: number;
   /** Index among the owners. */
   readonly owner: number;
+  /** How it travels. */
+  readonly elements: ElementType;
+}
+
+/**
+ * The chunks of an exchanged vector: `cutChunks`. With a bf16 wire, the last float, which is the loss
+ * sum, is a chunk by itself that travels as f32: people read it.
+ */
+export function chunksOf(
+  vectorLength: number,
+  numOwners: number,
+  wire: ElementType,
+): readonly Chunk[] {
+  if (wire === "f32") return cutChunks(vectorLength, numOwners);
+  const last = { offset: vectorLength - 1, length: 1, owner: 0, elements: "f32" as const };
+  if (vectorLength === 1) return [last];
+  const cut = cutChunks(vectorLength - 1, numOwners);
+  return [...cut.map((chunk) => ({ ...chunk, elements: wire })), last];
 }
 
 /** Chunks begin at multiples of 64 bytes, a cache line, where the vector is long enough for it. */
@@ -37,5 +56,6 @@ export function cutChunks(vectorLength: number, numOwners: number): readonly Chu
     offset: cutAt(i),
     length: cutAt(i + 1) - cutAt(i),
     owner: i % numOwners,
+    elements: "f32" as const,
   }));
 }

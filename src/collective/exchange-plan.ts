@@ -1,6 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { LeafRange, Moment } from "../protocol/messages.ts";
-import { type Chunk, cutChunks } from "./chunks.ts";
+import type { ElementType } from "../protocol/tensor-frame.ts";
+import { type Chunk, chunksOf } from "./chunks.ts";
 import { coveringNodes, halvesOf } from "./reduction-tree.ts";
 
 /** One who takes part in an exchange. */
@@ -20,6 +21,7 @@ export interface ExchangePlan extends Moment {
   readonly participants: readonly Participant[];
   /** Ids of the participants who complete chunks; `Chunk.owner` is an index into this. */
   readonly owners: readonly number[];
+  readonly wire: ElementType;
   /** Covers the vector from left to right. */
   readonly chunks: readonly Chunk[];
 }
@@ -31,6 +33,8 @@ export const COORDINATOR_ID = -1;
 export interface PlanRequest extends Moment {
   readonly numLeaves: number;
   readonly vectorLength: number;
+  /** The number format of partials and sums. */
+  readonly wire: ElementType;
   /** Members in the order of `form`, with their ranges of `assign`. */
   readonly members: readonly { readonly id: number; readonly range: LeafRange }[];
 }
@@ -50,11 +54,12 @@ export function planStar(request: PlanRequest): ExchangePlan {
 
 /**
  * Floats of scratch that an owner needs to complete its chunks: one chunk per level of the tree at
- * which a right half must be summed while the left half's sum waits.
+ * which a right half must be summed while the left half's sum waits. With a bf16 wire at least one
+ * chunk, on every participant, to pack in.
  */
-export function scratchLengthOf(exchangePlan: ExchangePlan): number {
-  const chunkLengthMax = Math.max(...exchangePlan.chunks.map((chunk) => chunk.length));
-  return chunkLengthMax * depthOf(exchangePlan.numLeaves);
+export function scratchLengthOf({ chunks, numLeaves, wire }: ExchangePlan): number {
+  const chunkLengthMax = Math.max(...chunks.map((chunk) => chunk.length));
+  return chunkLengthMax * Math.max(depthOf(numLeaves), wire === "f32" ? 0 : 1);
 }
 
 /** Levels below the root: 0 for a single leaf. */
@@ -63,7 +68,7 @@ function depthOf(numLeaves: number): number {
 }
 
 function plan(request: PlanRequest, owners: readonly number[]): ExchangePlan {
-  const { generation, step, numLeaves, vectorLength, members } = request;
+  const { generation, step, numLeaves, vectorLength, wire, members } = request;
   const contributors = members.map(({ id, range }) => ({
     id,
     nodes: coveringNodes(range, numLeaves),
@@ -72,8 +77,8 @@ function plan(request: PlanRequest, owners: readonly number[]): ExchangePlan {
   const participants = [...contributors, ...pureOwners.map((id) => ({ id, nodes: [] }))];
   assertWhole({ lo: 0, hi: numLeaves }, new Set(participants.flatMap(nodeNames)));
   return {
-    ...{ generation, step, numLeaves, vectorLength, participants, owners },
-    chunks: cutChunks(vectorLength, owners.length),
+    ...{ generation, step, numLeaves, vectorLength, wire, participants, owners },
+    chunks: chunksOf(vectorLength, owners.length, wire),
   };
 }
 

@@ -4,9 +4,11 @@ import { TrainerError } from "../base/errors.ts";
 import type { Link } from "../protocol/link.ts";
 import type { LeafRange } from "../protocol/messages.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
+import { ELEMENT_BYTES } from "../protocol/wire.ts";
 import { ChunkSum } from "./chunk-sum.ts";
 import { type ExchangePlan, nameOf, scratchLengthOf } from "./exchange-plan.ts";
 import { FrameSender } from "./frame-sender.ts";
+import { packPayload, writePayload } from "./payload.ts";
 import type { VectorKernels } from "./vector-kernels.ts";
 
 /** What an exchange works on and with. */
@@ -18,7 +20,7 @@ export interface ExchangeOptions {
   readonly links: ReadonlyMap<number, Link>;
   /** f32[vectorLength] where `kernels` work; overwritten with the sum, whole once `done`. */
   readonly sum: Float32Array;
-  /** f32, at least `scratchLengthOf(plan)`, where `kernels` work; for owners of chunks. */
+  /** f32, at least `scratchLengthOf(plan)`, where `kernels` work; for owners, and to pack bf16. */
   readonly scratch: Float32Array;
   readonly kernels: VectorKernels;
 }
@@ -52,7 +54,8 @@ export class Exchange {
     const { plan, links, selfId, sum, scratch } = options;
     const isOwner = plan.owners.includes(selfId);
     assert(sum.length === plan.vectorLength, `sum has ${sum.length}/${plan.vectorLength} floats`);
-    assert(!isOwner || scratch.length >= scratchLengthOf(plan), "the scratch is too small");
+    const needsScratch = isOwner || plan.wire !== "f32";
+    assert(!needsScratch || scratch.length >= scratchLengthOf(plan), "the scratch is too small");
     for (const id of isOwner ? plan.participants.map((each) => each.id) : plan.owners) {
       assert(id === selfId || links.has(id), `there is no link to participant ${id}`);
     }
@@ -99,8 +102,12 @@ export class Exchange {
     if (this.#end !== undefined) return;
     const chunk = this.#chunkAt.get(frame.offset);
     if (chunk === undefined) throw this.#violation(fromId, frame, "no chunk begins there");
-    if (frame.payload.byteLength !== chunk.chunk.length * 4) {
-      throw this.#violation(fromId, frame, `${chunk.name} has ${chunk.chunk.length} floats`);
+    const { length, elements } = chunk.chunk;
+    if (frame.elements !== elements) {
+      throw this.#violation(fromId, frame, `${chunk.name} travels as ${elements}`);
+    }
+    if (frame.payload.byteLength !== length * ELEMENT_BYTES[elements]) {
+      throw this.#violation(fromId, frame, `${chunk.name} has ${length} floats`);
     }
     if (frame.kind === "partial") this.#receivePartial(fromId, frame, chunk);
     else if (frame.kind === "sum") this.#receiveSum(fromId, frame, chunk);
@@ -153,7 +160,8 @@ export class Exchange {
     if (this.#ownPartials.size < this.#nodesOf(this.#options.selfId).size) {
       throw this.#violation(fromId, frame, "it cannot have had this worker's partials yet");
     }
-    floatsToBytes(this.#sumOf(chunk)).set(frame.payload);
+    const { elements } = chunk.chunk;
+    writePayload(this.#sumOf(chunk), frame.payload, elements, this.#options.kernels);
     this.#finish(chunk);
   }
 
@@ -161,9 +169,12 @@ export class Exchange {
     const { kernels, scratch, selfId } = this.#options;
     const sum = this.#sumOf(chunk);
     if (!chunk.completeInto(sum, { ownPartials: this.#ownPartials, scratch, kernels })) return;
+    const payload = this.#payloadOf(chunk, sum);
+    // What the others get is what counts here too, rounded or not.
+    if (chunk.chunk.elements !== "f32") writePayload(sum, payload, chunk.chunk.elements, kernels);
     for (const { id } of this.plan.participants) {
-      if (id !== selfId)
-        this.#send(id, { kind: "sum", chunk, node: { lo: 0, hi: 0 }, floats: sum });
+      if (id === selfId) continue;
+      this.#send(id, { kind: "sum", chunk, node: { lo: 0, hi: 0 }, payload: () => payload });
     }
     this.#finish(chunk);
   }
@@ -181,23 +192,24 @@ export class Exchange {
   #sendPartial(chunk: ChunkSum, node: LeafRange, vector: Float32Array): void {
     const { offset, length } = chunk.chunk;
     const floats = vector.subarray(offset, offset + length);
-    this.#send(chunk.ownerId, { kind: "partial", chunk, node, floats });
+    const payload = () => this.#payloadOf(chunk, floats);
+    this.#send(chunk.ownerId, { kind: "partial", chunk, node, payload });
   }
 
-  #send(toId: number, { kind, chunk, node, floats }: Outgoing): void {
+  #send(toId: number, { kind, chunk, node, payload }: Outgoing): void {
     const { generation, step } = this.plan;
-    defined(this.#senders.get(toId), `the link to participant ${toId}`).push({
-      ...{
-        kind,
-        vector: 0,
-        generation,
-        step,
-        offset: chunk.chunk.offset,
-        lo: node.lo,
-        hi: node.hi,
-      },
-      payload: floatsToBytes(floats),
-    });
+    defined(this.#senders.get(toId), `the link to participant ${toId}`).push(() => ({
+      ...{ kind, vector: 0, generation, step, ...node },
+      offset: chunk.chunk.offset,
+      elements: chunk.chunk.elements,
+      payload: payload(),
+    }));
+  }
+
+  /** f32: a view of `floats`. */
+  #payloadOf({ chunk }: ChunkSum, floats: Float32Array): Uint8Array {
+    if (chunk.elements === "f32") return floatsToBytes(floats);
+    return packPayload(floats, this.#options.scratch, this.#options.kernels);
   }
 
   async #allLeft(): Promise<void> {
@@ -243,7 +255,7 @@ interface Outgoing {
   readonly kind: "partial" | "sum";
   readonly chunk: ChunkSum;
   readonly node: LeafRange;
-  readonly floats: Float32Array;
+  payload(): Uint8Array;
 }
 
 const NO_NODES: ReadonlySet<string> = new Set();

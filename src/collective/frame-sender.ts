@@ -7,7 +7,7 @@ const WINDOW_FRAMES = 4;
 /** Sends frames over one link in order, a few at a time, so that what is not yet due can be dropped. */
 export class FrameSender {
   readonly #link: Link;
-  #waiting: TensorFrame[] = [];
+  #waiting: (() => TensorFrame)[] = [];
   #numInFlight = 0;
   #whenIdle: (() => void)[] = [];
 
@@ -20,7 +20,8 @@ export class FrameSender {
     return this.#waiting.length + this.#numInFlight;
   }
 
-  push(frame: TensorFrame): void {
+  /** @param frame makes the frame when its turn has come: what is packed takes memory. */
+  push(frame: () => TensorFrame): void {
     this.#waiting.push(frame);
     this.#fill();
   }
@@ -43,7 +44,7 @@ export class FrameSender {
       const frame = this.#waiting.shift();
       if (frame === undefined) return;
       this.#numInFlight++;
-      void this.#link.sendTensor(frame).then(() => this.#left());
+      void this.#link.sendTensor(frame()).then(() => this.#left());
     }
   }
 

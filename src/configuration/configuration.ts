@@ -54,7 +54,8 @@ export interface FleetConfiguration {
   readonly engine: "auto" | "onnx" | "tensorflow" | "tfjs";
   /** `mesh`: workers link to each other; `star`: through the coordinator. */
   readonly allReduce: "mesh" | "star";
-  readonly wire: "f32";
+  /** `bf16` halves the bytes of gradients; sums then depend on who computed which leaf. */
+  readonly wire: "f32" | "bf16";
 }
 
 /** Everything that decides what a run computes, complete and checked. */

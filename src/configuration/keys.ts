@@ -66,7 +66,11 @@ export const CONFIGURATION_KEYS: Readonly<Record<ConfigurationKey, KeyRule>> = {
     ["mesh", "star"],
     "gradients go between workers (mesh) or through the coordinator (star)",
   ),
-  wire: choice("f32", ["f32"], "number format of gradients on the wire"),
+  wire: choice(
+    "f32",
+    ["f32", "bf16"],
+    "gradients on the wire: f32, or bf16 for half the bytes (bits then depend on the fleet)",
+  ),
 };
 
 function integer(standard: number | undefined, min: number, max: number, help: string): KeyRule {

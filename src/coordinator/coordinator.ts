@@ -226,6 +226,7 @@ export class Coordinator {
     this.#star ??= new StarOwner({
       numParams: store.numParams,
       numLeaves: leavesPerStep(configuration),
+      wire: configuration.wire,
       linkOf: (workerId) => this.#links.get(workerId),
       onViolation: (workerId, error) => this.#expel(workerId, error.message),
     });

@@ -7,12 +7,13 @@ import { Arena, arenaBytes } from "../kernels/arena.ts";
 import { createKernels, type Kernels } from "../kernels/kernels.ts";
 import type { Link } from "../protocol/link.ts";
 import type { LeafRange, Moment } from "../protocol/messages.ts";
-import type { TensorFrame } from "../protocol/tensor-frame.ts";
+import type { ElementType, TensorFrame } from "../protocol/tensor-frame.ts";
 
 /** What the owner of a star's chunks needs. */
 export interface StarOwnerOptions {
   readonly numParams: number;
   readonly numLeaves: number;
+  readonly wire: ElementType;
   linkOf(workerId: number): Link | undefined;
   /** A worker's frame was wrong: its link should be closed. */
   onViolation(workerId: number, error: TrainerError): void;
@@ -81,13 +82,13 @@ export class StarOwner {
   }
 
   async #run({ generation, step, members, ranges }: StarMembers): Promise<void> {
-    const { numParams, numLeaves, linkOf, onViolation } = this.#options;
+    const { numParams, numLeaves, wire, linkOf, onViolation } = this.#options;
     this.#room ??= this.#makeRoom();
     const { kernels, sum, scratch } = await this.#room;
     if (generation !== this.#generation) return;
     const ids = members.map((id, i) => ({ id, range: defined(ranges[i], "a range") }));
     const vectorLength = numParams + 1;
-    const plan = planStar({ generation, step, numLeaves, vectorLength, members: ids });
+    const plan = planStar({ generation, step, numLeaves, vectorLength, wire, members: ids });
     const links = new Map<number, Link>();
     for (const workerId of members) {
       const link = linkOf(workerId);
@@ -102,12 +103,12 @@ export class StarOwner {
   }
 
   async #makeRoom(): Promise<Room> {
-    const { numParams, numLeaves } = this.#options;
+    const { numParams, numLeaves, wire } = this.#options;
     const vectorLength = numParams + 1;
     const everything = { lo: 0, hi: numLeaves };
     const scratchFloats = scratchLengthOf(
       planStar({
-        ...{ generation: 0, step: 0, numLeaves, vectorLength },
+        ...{ generation: 0, step: 0, numLeaves, vectorLength, wire },
         members: [{ id: 0, range: everything }],
       }),
     );

@@ -22,6 +22,10 @@ export interface Kernels {
   addInto(destination: Float32Array, a: Float32Array, b: Float32Array): void;
   /** destination = source. */
   copy(destination: Float32Array, source: Float32Array): void;
+  /** Rounds to bf16, nearest, ties to even; NaN stays NaN, and what is too large becomes infinite. */
+  packBf16(destination: Uint16Array, source: Float32Array): void;
+  /** Widens bf16, exactly. The source may be the second half of the destination's bytes. */
+  unpackBf16(destination: Float32Array, source: Uint16Array): void;
   /** vector *= factor, which is rounded to f32 first. */
   scale(vector: Float32Array, factor: number): void;
   /** The sum of squares, in f64, in one fixed order for each length. */
@@ -71,6 +75,8 @@ export async function attachKernels(memory: SharedMemory): Promise<Kernels> {
 /** The exports of assembly/kernels.ts; addresses are byte offsets. */
 interface KernelExports {
   addInto(destination: number, a: number, b: number, numFloats: number): void;
+  packBf16(destination: number, source: number, numFloats: number): void;
+  unpackBf16(destination: number, source: number, numFloats: number): void;
   scale(vector: number, factor: number, numFloats: number): void;
   sumOfSquares(vector: number, numFloats: number): number;
   adamW(
@@ -94,7 +100,7 @@ interface KernelExports {
 function kernelsOf(memory: SharedMemory, wasm: KernelExports): Kernels {
   const { buffer } = memory;
 
-  function address(vector: Float32Array, numFloats: number): number {
+  function address(vector: Float32Array | Uint16Array, numFloats: number): number {
     assert(vector.buffer === buffer, "a kernel was given a vector that is not on its memory");
     assert(vector.length === numFloats, `vectors of ${vector.length} and ${numFloats} floats`);
     return vector.byteOffset;
@@ -112,6 +118,14 @@ function kernelsOf(memory: SharedMemory, wasm: KernelExports): Kernels {
       address(source, destination.length);
       // As fast as WebAssembly's memory.copy, measured: both are one memmove.
       destination.set(source);
+    },
+    packBf16(destination, source) {
+      const { length } = source;
+      wasm.packBf16(address(destination, length), address(source, length), length);
+    },
+    unpackBf16(destination, source) {
+      const { length } = destination;
+      wasm.unpackBf16(address(destination, length), address(source, length), length);
     },
     scale: (vector, factor) => wasm.scale(address(vector, vector.length), factor, vector.length),
     sumOfSquares: (vector) => wasm.sumOfSquares(address(vector, vector.length), vector.length),

@@ -5,8 +5,15 @@ import { MAX_FRAME_FLOATS, MAX_MESSAGE_BYTES } from "./limits.ts";
 import { MESSAGE_CHECKS } from "./message-checks.ts";
 import type { Message } from "./messages.ts";
 import { scanMsgpack } from "./msgpack-scan.ts";
-import type { TensorFrame, TensorKind } from "./tensor-frame.ts";
-import { KINDS, MESSAGE_MAGIC, TENSOR_HEADER_BYTES, TENSOR_MAGIC } from "./wire.ts";
+import type { ElementType, TensorFrame, TensorKind } from "./tensor-frame.ts";
+import {
+  ELEMENT_BYTES,
+  ELEMENT_TYPES,
+  KINDS,
+  MESSAGE_MAGIC,
+  TENSOR_HEADER_BYTES,
+  TENSOR_MAGIC,
+} from "./wire.ts";
 
 /** What one WebSocket message turned out to be. */
 export type Decoded =
@@ -58,6 +65,7 @@ export function decodeTensor(header: Uint8Array, payload: Uint8Array): TensorFra
   const frame = {
     kind,
     vector: vectorOf(view.getUint8(5), kind),
+    elements: elementsOf(view.getUint8(6), kind),
     generation: view.getUint32(8, true),
     step: view.getUint32(12, true),
     offset: view.getUint32(16, true),
@@ -65,7 +73,7 @@ export function decodeTensor(header: Uint8Array, payload: Uint8Array): TensorFra
     hi: view.getUint32(24, true),
     payload,
   };
-  if (view.getUint16(6, true) !== 0 || view.getUint32(28, true) !== 0) {
+  if (view.getUint8(7) !== 0 || view.getUint32(28, true) !== 0) {
     throw new TrainerError("ERR_PROTOCOL", "a tensor header whose reserved bytes are not 0");
   }
   checkLeaves(frame);
@@ -106,13 +114,19 @@ function vectorOf(vector: number, kind: TensorKind): 0 | 1 | 2 {
   throw refusal("tensor.vector", vector, kind === "state" ? "0, 1 or 2" : "0");
 }
 
+function elementsOf(number: number, kind: TensorKind): ElementType {
+  const elements = ELEMENT_TYPES[number];
+  if (elements === "f32" || (elements === "bf16" && kind !== "state")) return elements;
+  throw refusal("tensor.elements", number, kind === "state" ? "0" : "0 or 1");
+}
+
 function checkLeaves({ kind, lo, hi }: TensorFrame): void {
   if (kind === "partial" ? lo < hi : lo === 0 && hi === 0) return;
   throw new TrainerError("ERR_PROTOCOL", `a ${kind} frame of leaves [${lo}, ${hi})`);
 }
 
-function checkLength({ offset, payload }: TensorFrame): void {
-  const numFloats = payload.byteLength / 4;
+function checkLength({ offset, elements, payload }: TensorFrame): void {
+  const numFloats = payload.byteLength / ELEMENT_BYTES[elements];
   if (!Number.isInteger(numFloats) || numFloats < 1 || numFloats > MAX_FRAME_FLOATS) {
     throw refusal("the payload's length", payload, `1 to ${MAX_FRAME_FLOATS} floats`);
   }

@@ -3,7 +3,14 @@ import { assert } from "../base/assert.ts";
 import { MAX_FRAME_FLOATS, MAX_MESSAGE_BYTES } from "./limits.ts";
 import type { Message } from "./messages.ts";
 import type { TensorFrame } from "./tensor-frame.ts";
-import { KINDS, MESSAGE_MAGIC, TENSOR_HEADER_BYTES, TENSOR_MAGIC } from "./wire.ts";
+import {
+  ELEMENT_BYTES,
+  ELEMENT_TYPES,
+  KINDS,
+  MESSAGE_MAGIC,
+  TENSOR_HEADER_BYTES,
+  TENSOR_MAGIC,
+} from "./wire.ts";
 
 const packr = new Packr({ useRecords: false });
 
@@ -19,7 +26,7 @@ export function encodeMessage(message: Message): Uint8Array {
 
 /** The 32 bytes that go before `frame.payload`. */
 export function encodeTensorHeader(frame: TensorFrame): Uint8Array {
-  const numFloats = frame.payload.byteLength / 4;
+  const numFloats = frame.payload.byteLength / ELEMENT_BYTES[frame.elements];
   assert(
     Number.isInteger(numFloats) && numFloats >= 1 && numFloats <= MAX_FRAME_FLOATS,
     `a frame of ${frame.payload.byteLength} bytes`,
@@ -29,6 +36,7 @@ export function encodeTensorHeader(frame: TensorFrame): Uint8Array {
   const view = new DataView(header.buffer);
   view.setUint8(4, KINDS.indexOf(frame.kind));
   view.setUint8(5, frame.vector);
+  view.setUint8(6, ELEMENT_TYPES.indexOf(frame.elements));
   view.setUint32(8, frame.generation, true);
   view.setUint32(12, frame.step, true);
   view.setUint32(16, frame.offset, true);

@@ -1,7 +1,7 @@
 import type { Configuration } from "../configuration/configuration.ts";
 
 /** Raised whenever a message or a frame changes its meaning; both sides must have the same. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** A half-open range of leaves: [lo, hi). */
 export interface LeafRange {

@@ -21,7 +21,8 @@ export function* stateFrames(step: number, vectors: StateVectors): Generator<Ten
     const floats = vectors[vector];
     for (let offset = 0; offset < floats.length; offset += MAX_FRAME_FLOATS) {
       const payload = floatsToBytes(floats.subarray(offset, offset + MAX_FRAME_FLOATS));
-      yield { kind: "state", vector, generation: 0, step, offset, lo: 0, hi: 0, payload };
+      const place = { vector, generation: 0, step, offset, lo: 0, hi: 0 };
+      yield { kind: "state", elements: "f32", ...place, payload };
     }
   }
 }

@@ -7,15 +7,19 @@ export type TensorKind =
   /** A piece of the training state: parameters, first moments, second moments. */
   | "state";
 
+/** How a tensor frame's numbers are written: bfloat16 is the upper half of an f32. */
+export type ElementType = "f32" | "bf16";
+
 /**
- * A slice of a flat f32 vector on the wire: 32 bytes of header, then little-endian floats.
+ * A slice of a flat f32 vector on the wire: 32 bytes of header, then little-endian numbers.
  *
  * | bytes | field | |
  * |---|---|---|
  * | 0-3 | magic | "SIT1"; control messages begin with "SIC1" |
  * | 4 | kind | 1 partial, 2 sum, 3 state |
  * | 5 | vector | kind state: 0 parameters, 1 first moments, 2 second moments; else 0 |
- * | 6-7 | - | 0 |
+ * | 6 | elements | 0 f32, 1 bf16 (kinds partial and sum) |
+ * | 7 | - | 0 |
  * | 8-11 | generation | uint32 |
  * | 12-15 | step | uint32 |
  * | 16-19 | offset | uint32, first float of the slice in its vector |
@@ -26,11 +30,12 @@ export type TensorKind =
 export interface TensorFrame {
   readonly kind: TensorKind;
   readonly vector: 0 | 1 | 2;
+  readonly elements: ElementType;
   readonly generation: number;
   readonly step: number;
   readonly offset: number;
   readonly lo: number;
   readonly hi: number;
-  /** Whole f32 values; may be unaligned. */
+  /** Whole elements; may be unaligned. */
   readonly payload: Uint8Array;
 }

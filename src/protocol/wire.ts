@@ -1,4 +1,4 @@
-import type { TensorKind } from "./tensor-frame.ts";
+import type { ElementType, TensorKind } from "./tensor-frame.ts";
 
 /** The first bytes of a control message; MessagePack follows. */
 export const MESSAGE_MAGIC = "SIC1";
@@ -11,3 +11,9 @@ export const TENSOR_HEADER_BYTES = 32;
 
 /** Tensor kinds by their number in the header. */
 export const KINDS: readonly (TensorKind | undefined)[] = [undefined, "partial", "sum", "state"];
+
+/** Element types by their number in the header. */
+export const ELEMENT_TYPES: readonly (ElementType | undefined)[] = ["f32", "bf16"];
+
+/** Bytes of one number on the wire. */
+export const ELEMENT_BYTES: Readonly<Record<ElementType, number>> = { f32: 4, bf16: 2 };

@@ -86,9 +86,9 @@ export class ExchangeDesk {
     const { generation, step } = moment;
     assert(memberIds.length === ranges.length, "a range for each member");
     const members = memberIds.map((id, i) => ({ id, range: defined(ranges[i], "a range") }));
-    const { numLeaves } = map;
+    const { numLeaves, wire } = map;
     const vectorLength = map.numParams + 1;
-    const request = { generation, step, numLeaves, vectorLength, members };
+    const request = { generation, step, numLeaves, vectorLength, wire, members };
     const plan = map.allReduce === "mesh" ? planMesh(request) : planStar(request);
     const sum = kernels.view(map.sum, vectorLength);
     const scratch = kernels.view(map.scratch, map.scratchFloats);

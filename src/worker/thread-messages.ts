@@ -15,6 +15,7 @@ import type {
   Welcome,
   WorkerFailed,
 } from "../protocol/messages.ts";
+import type { ElementType } from "../protocol/tensor-frame.ts";
 
 /** What the communication thread is started with. */
 export interface CommunicationSettings {
@@ -47,6 +48,7 @@ export interface MemoryMap {
   readonly numParams: number;
   readonly numLeaves: number;
   readonly allReduce: "mesh" | "star";
+  readonly wire: ElementType;
   /** Byte offsets of f32[numParams]. */
   readonly parameters: number;
   readonly firstMoments: number;

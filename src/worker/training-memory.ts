@@ -29,9 +29,10 @@ export async function createTrainingMemory(
   configuration: Configuration,
   numParams: number,
 ): Promise<TrainingMemory> {
+  const { allReduce, wire } = configuration;
   const numLeaves = leavesPerStep(configuration);
   const vectorLength = numParams + 1;
-  const scratchFloats = scratchFloatsOf(vectorLength, numLeaves);
+  const scratchFloats = scratchFloatsOf(vectorLength, numLeaves, wire);
   const lengths = [numParams, numParams, numParams, vectorLength, scratchFloats];
   const foldLengths = Array.from({ length: numFoldBuffersMax(numLeaves) }, () => vectorLength);
   const kernels = await createKernels({ bytes: arenaBytes([...lengths, ...foldLengths]) });
@@ -43,7 +44,7 @@ export async function createTrainingMemory(
   const scratch = arena.floats(scratchFloats);
   const foldBuffers = foldLengths.map((length) => arena.floats(length));
   const map: MemoryMap = {
-    ...{ memory: kernels.memory, numParams, numLeaves, allReduce: configuration.allReduce },
+    ...{ memory: kernels.memory, numParams, numLeaves, allReduce, wire },
     parameters: parameters.byteOffset,
     firstMoments: firstMoments.byteOffset,
     secondMoments: secondMoments.byteOffset,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cutChunks } from "../../src/collective/chunks.ts";
+import { chunksOf, cutChunks } from "../../src/collective/chunks.ts";
 import { MAX_FRAME_FLOATS } from "../../src/protocol/limits.ts";
 
 test.each([
@@ -34,3 +34,15 @@ test.each([
   );
   if (length >= numOwners) expect(Math.min(...owned)).toBeGreaterThan(0);
 });
+
+test.each([1, 2, 100, 871_937])(
+  "sends the last of %i floats as f32 beside a bf16 wire",
+  (length) => {
+    expect(chunksOf(length, 3, "f32")).toEqual(cutChunks(length, 3));
+    const chunks = chunksOf(length, 3, "bf16");
+    const last = { offset: length - 1, length: 1, owner: 0, elements: "f32" };
+    expect(chunks.at(-1)).toEqual(last);
+    expect(chunks.slice(0, -1).every(({ elements }) => elements === "bf16")).toBe(true);
+    expect(chunks.reduce((sum, chunk) => sum + chunk.length, 0)).toBe(length);
+  },
+);

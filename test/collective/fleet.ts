@@ -11,6 +11,7 @@ import { LeafFold, numFoldBuffers } from "../../src/collective/leaf-fold.ts";
 import type { VectorKernels } from "../../src/collective/vector-kernels.ts";
 import type { Link } from "../../src/protocol/link.ts";
 import type { LeafRange } from "../../src/protocol/messages.ts";
+import type { ElementType } from "../../src/protocol/tensor-frame.ts";
 import { plainKernels } from "./plain-kernels.ts";
 
 export type Topology = "mesh" | "star";
@@ -24,6 +25,8 @@ export interface FleetOptions {
   /** A link between two participants, each end under its id. */
   connect(a: number, b: number): Promise<ReadonlyMap<number, Link>>;
   readonly kernels?: VectorKernels;
+  /** Default f32. */
+  readonly wire?: ElementType;
 }
 
 /** One participant of a fleet. */
@@ -40,7 +43,7 @@ const MOMENT = { generation: 3, step: 7 };
 export function planOf(options: Omit<FleetOptions, "connect">): ExchangePlan {
   const ranges = assignLeaves(options.numLeaves, options.numWorkers);
   const members = ranges.map((range, id) => ({ id, range }));
-  const request = { ...MOMENT, ...options, members };
+  const request = { ...MOMENT, wire: "f32" as const, ...options, members };
   return options.topology === "mesh" ? planMesh(request) : planStar(request);
 }
 

@@ -25,7 +25,16 @@ async function workerZero(): Promise<Exchange> {
 }
 
 const partial: TensorFrame = {
-  ...{ kind: "partial", vector: 0, generation: 3, step: 7, offset: 0, lo: 2, hi: 3 },
+  ...{
+    kind: "partial",
+    vector: 0,
+    elements: "f32",
+    generation: 3,
+    step: 7,
+    offset: 0,
+    lo: 2,
+    hi: 3,
+  },
   payload: new Uint8Array(4 * 32),
 };
 const sum: TensorFrame = { ...partial, kind: "sum", offset: 32, lo: 0, hi: 0 };
@@ -38,6 +47,11 @@ const lies: readonly (readonly [string, TensorFrame, string])[] = [
   ["is of another worker's leaf", { ...partial, lo: 3, hi: 4 }, "that node is not its own"],
   ["is of a range that is no node", { ...partial, lo: 1, hi: 3 }, "that node is not its own"],
   ["is of leaves that do not exist", { ...partial, lo: 4, hi: 9 }, "that node is not its own"],
+  [
+    "is written in another format",
+    { ...partial, elements: "bf16", payload: new Uint8Array(2 * 32) },
+    "chunk 1/3 travels as f32",
+  ],
   ["goes to the wrong owner", { ...partial, offset: 32 }, "its owner is another"],
   ["is a sum of a chunk that it does not own", { ...sum, offset: 64 }, "its owner is another"],
   ["is a sum of the receiver's own chunk", { ...sum, offset: 0 }, "its owner is another"],

@@ -3,7 +3,14 @@ import { AssertionError } from "../../src/base/assert.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { Arena, arenaBytes } from "../../src/kernels/arena.ts";
 import { type AdamWUpdate, attachKernels, createKernels } from "../../src/kernels/kernels.ts";
-import { plainAdamW, plainSum, plainSumOfSquares } from "./plain-loops.ts";
+import {
+  at,
+  plainAdamW,
+  plainBf16,
+  plainFloat,
+  plainSum,
+  plainSumOfSquares,
+} from "./plain-loops.ts";
 
 /** Around the widths of lanes and groups, where the tail begins. */
 const LENGTHS = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 1000, 1003];
@@ -41,6 +48,24 @@ describe.each(LENGTHS)("on vectors of %i floats", (length) => {
     const expected = a.map((value) => value * factor);
     kernels.scale(a, 0.3);
     expect(a).toEqual(expected);
+  });
+
+  test("rounds to bf16 and widens again like plain loops", () => {
+    const [a, b] = vectors(length, 2);
+    const packed = new Uint16Array(b.buffer, b.byteOffset, length);
+    kernels.packBf16(packed, a);
+    expect([...packed]).toEqual([...a].map(plainBf16));
+    kernels.unpackBf16(a, packed);
+    expect([...a]).toEqual([...packed].map(plainFloat));
+  });
+
+  test("widens bf16 in place, from the second half of the floats", () => {
+    const [a, b] = vectors(length, 2);
+    const packed = new Uint16Array(b.buffer, b.byteOffset + 2 * length, length);
+    kernels.packBf16(packed, a);
+    const expected = [...packed].map(plainFloat);
+    kernels.unpackBf16(b, packed);
+    expect([...b]).toEqual(expected);
   });
 
   test("sums squares in f64, in the promised order", () => {
@@ -88,6 +113,36 @@ test("gives an element the same bits in a lane and in the tail", () => {
   }
   const expected = [whole.parameters, whole.gradientSum, whole.firstMoments, whole.secondMoments];
   expect(alone).toEqual(expected);
+});
+
+test("rounds ties to the even bf16, keeps NaN, and lets what is too large become infinite", () => {
+  // By their bits: what is given, and the bf16 expected. In a lane and in the tail.
+  const cases = [
+    ["a tie below an even one", 0x3f808000, 0x3f80],
+    ["a tie below an odd one", 0x3f818000, 0x3f82],
+    ["a tie of a negative one", 0xbf818000, 0xbf82],
+    ["just above a tie", 0x3f808001, 0x3f81],
+    ["just below a tie", 0x3f817fff, 0x3f81],
+    ["the smallest denormal", 0x00000001, 0x0000],
+    ["a denormal that is a tie", 0x00018000, 0x0002],
+    ["the largest denormal, to the smallest normal", 0x007fffff, 0x0080],
+    ["minus zero", 0x80000000, 0x8000],
+    ["the largest bf16", 0x7f7f0000, 0x7f7f],
+    ["the largest float", 0x7f7fffff, 0x7f80],
+    ["infinite", 0x7f800000, 0x7f80],
+    ["minus infinite", 0xff800000, 0xff80],
+    ["a NaN whose upper half says infinite", 0x7f800001, 0x7fc0],
+    ["a NaN that rounding would carry over", 0xffffffff, 0xffff],
+    ["an ordinary NaN", 0x7fc00000, 0x7fc0],
+  ] as const;
+  for (const [name, bits, expected] of cases) {
+    const vector = kernels.view(0, 11);
+    new Uint32Array(vector.buffer, vector.byteOffset, 11).fill(bits);
+    const packed = new Uint16Array(vector.buffer, 64, 11);
+    kernels.packBf16(packed, vector);
+    expect([...packed], name).toEqual(Array(11).fill(expected));
+    if (bits !== 0x7f800001) expect(plainBf16(at(vector, 0)), name).toBe(expected);
+  }
 });
 
 test("keeps the sum of squares of the largest floats finite", () => {

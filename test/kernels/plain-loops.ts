@@ -1,6 +1,7 @@
 import type { AdamWUpdate } from "../../src/kernels/kernels.ts";
 
 const f = Math.fround;
+const view = new DataView(new ArrayBuffer(4));
 
 /** `add`, one float at a time. */
 export function plainSum(a: Float32Array, b: Float32Array): Float32Array {
@@ -37,6 +38,33 @@ export function plainAdamW(update: AdamWUpdate): readonly Float32Array[] {
     return value - f(f(decay * value) + f(f(rate * at(m, i)) / denominator));
   });
   return [p, m, v];
+}
+
+/** The bits of the bf16 nearest to `value`, of two equally near the even one: found by distance. */
+export function plainBf16(value: number): number {
+  const bits = bitsOf(value);
+  const below = bits >>> 16;
+  if (Number.isNaN(value)) return below | 0x40;
+  if (!Number.isFinite(value)) return below;
+  const sign = below & 0x8000;
+  const magnitude = Math.abs(value);
+  const lower = below & 0x7fff;
+  // Past the largest finite bf16, the next step of the same size: nearer to it means infinite.
+  const [low, high] = [plainFloat(lower), lower === 0x7f7f ? 2 ** 128 : plainFloat(lower + 1)];
+  const [down, up] = [magnitude - low, high - magnitude];
+  if (down === up) return sign | (lower % 2 === 0 ? lower : lower + 1);
+  return sign | (down < up ? lower : lower + 1);
+}
+
+/** The f32 whose upper half is `half`. */
+export function plainFloat(half: number): number {
+  view.setUint32(0, half * 2 ** 16);
+  return view.getFloat32(0);
+}
+
+function bitsOf(value: number): number {
+  view.setFloat32(0, value);
+  return view.getUint32(0);
 }
 
 /** `vector[i]`, which is there. */

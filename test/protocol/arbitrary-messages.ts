@@ -158,6 +158,7 @@ export const anyFrame: fc.Arbitrary<TensorFrame> = fc
   .record({
     kind: fc.constantFrom("partial" as const, "sum" as const, "state" as const),
     vector: fc.constantFrom(0 as const, 1 as const, 2 as const),
+    elements: fc.constantFrom("f32" as const, "bf16" as const),
     generation,
     step,
     offset: fc.nat(2 ** 31),
@@ -168,6 +169,7 @@ export const anyFrame: fc.Arbitrary<TensorFrame> = fc
   .map(({ size, ...frame }) => ({
     ...frame,
     vector: frame.kind === "state" ? frame.vector : 0,
+    elements: frame.kind === "state" ? "f32" : frame.elements,
     lo: frame.kind === "partial" ? frame.lo : 0,
     hi: frame.kind === "partial" ? frame.lo + size : 0,
   }));

@@ -240,16 +240,29 @@ test("makes control characters of free text into spaces", () => {
 });
 
 const frame: TensorFrame = {
-  ...{ kind: "partial", vector: 0, generation: 1, step: 2, offset: 3, lo: 4, hi: 5 },
+  ...{
+    kind: "partial",
+    vector: 0,
+    elements: "f32",
+    generation: 1,
+    step: 2,
+    offset: 3,
+    lo: 4,
+    hi: 5,
+  },
   payload: new Uint8Array(8),
 };
+
+const stateFrame: TensorFrame = { ...frame, kind: "state", lo: 0, hi: 0 };
 
 /** A valid frame with one byte of its header spoilt, or another payload. */
 const spoiltFrames: readonly (readonly [string, Uint8Array])[] = [
   ["kind 0", withByte(4, 0)],
   ["kind 4", withByte(4, 4)],
   ["a vector in a partial", withByte(5, 1)],
-  ["a reserved byte set", withByte(6, 1)],
+  ["an element type that is none", withByte(6, 2)],
+  ["bf16 in a piece of the state", withByte(6, 1, encodeTensor(stateFrame))],
+  ["a reserved byte set", withByte(7, 1)],
   ["the last reserved byte set", withByte(31, 1)],
   ["leaves that end before they begin", withByte(24, 3)],
   ["leaves in a sum", withByte(4, 2)],
@@ -258,6 +271,11 @@ const spoiltFrames: readonly (readonly [string, Uint8Array])[] = [
     withByte(19, 0xff, withByte(18, 0xff, withByte(17, 0xff, withByte(16, 0xff)))),
   ],
   ["no payload", encodeTensor(frame).subarray(0, 32)],
+  ["half a bf16", withByte(6, 1).subarray(0, 39)],
+  [
+    "a payload of one bf16 too many",
+    Buffer.concat([withByte(6, 1), new Uint8Array(2 * MAX_FRAME_FLOATS - 6)]),
+  ],
   ["a payload of 7 bytes", encodeTensor(frame).subarray(0, 39)],
   [
     "a payload of one float too many",
@@ -293,7 +311,7 @@ describe("a first message of another version", () => {
 
   test("is refused with a hint", () => {
     expect(() => checkVersion(99, "host-b/4711 (smallinit 9.0.0)")).toThrow(
-      "host-b/4711 (smallinit 9.0.0) speaks version 99 of the protocol, this side version 1. " +
+      "host-b/4711 (smallinit 9.0.0) speaks version 99 of the protocol, this side version 2. " +
         "Install the same version of smallinit on both.",
     );
   });

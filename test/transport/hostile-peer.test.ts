@@ -176,7 +176,7 @@ test("payloads on their way to a peer that vanishes are let go of", async () => 
   const payload = new Uint8Array(4 * MAX_FRAME_FLOATS);
   const place = { generation: 1, step: 1, offset: 0, lo: 0, hi: 0 };
   const sent = Array.from({ length: 40 }, () =>
-    pair.link.sendTensor({ kind: "sum", vector: 0, ...place, payload }),
+    pair.link.sendTensor({ kind: "sum", vector: 0, elements: "f32", ...place, payload }),
   );
   pair.client.terminate();
   await Promise.all(sent);

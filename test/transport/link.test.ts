@@ -63,7 +63,8 @@ class Heard {
 const linked = (generation: number): Message => ({ type: "linked", generation });
 
 function tensor(step: number, payload: Uint8Array): TensorFrame {
-  return { kind: "sum", vector: 0, generation: 1, step, offset: 0, lo: 0, hi: 0, payload };
+  const place = { generation: 1, step, offset: 0, lo: 0, hi: 0 };
+  return { kind: "sum", vector: 0, elements: "f32", ...place, payload };
 }
 
 describe.each(makers)("a link %s", (name, make) => {

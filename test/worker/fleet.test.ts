@@ -76,6 +76,23 @@ describe("a fleet of processes", () => {
     expect(summaryOf(run).workers).toBe(numWorkers);
   });
 
+  test.each(["mesh", "star"])(
+    "trains over a bf16 wire, with equal digests: %s",
+    async (allReduce) => {
+      const run = newRun();
+      const more = ["--set", "wire=bf16", "--set", `allReduce=${allReduce}`];
+      await complete(smallinit(launchArgs(run, 3, [...more, "--set", "checkpointEvery=5"])));
+      // A worker whose digest at a checkpoint differed from the others' would have been lost.
+      expect(eventsOf(run, "lost")).toEqual([]);
+      expect(stepsOf(run)).toEqual(ALL_STEPS);
+      const { status, parameterDigest, workers } = summaryOf(run);
+      expect({ status, workers }).toEqual({ status: "completed", workers: 3 });
+      expect(parameterDigest).not.toBe(undisturbed.digest);
+      const last = (rows: readonly unknown[]) => Number(Object(rows.at(-1)).validationLoss);
+      expect(last(validationsOf(run))).toBeCloseTo(last(undisturbed.validations), 2);
+    },
+  );
+
   test("has a worker without leaves when there are more workers than leaves", async () => {
     const run = newRun();
     const more = ["--set", "batchSize=2", "--set", "steps=4"];

@@ -106,6 +106,7 @@ describe("a mesh", () => {
       vector: 0,
       generation: 1,
       step: 7,
+      elements: "f32",
       offset: 0,
       lo: 0,
       hi: 0,

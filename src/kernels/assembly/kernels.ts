@@ -27,6 +27,61 @@ export function addInto(destination: usize, a: usize, b: usize, numFloats: usize
   }
 }
 
+/**
+ * destination[i] = bf16(source[i]), the upper half of the f32 rounded to nearest, ties to even. A NaN
+ * keeps its upper bits and becomes quiet: rounding could make it infinite.
+ */
+export function packBf16(destination: usize, source: usize, numFloats: usize): void {
+  const end = source + numFloats * FLOAT_BYTES;
+  const endOfGroups = source + (numFloats & ~7) * FLOAT_BYTES;
+  while (source < endOfGroups) {
+    const low = roundedHalves(v128.load(source));
+    const high = roundedHalves(v128.load(source, 16));
+    v128.store(destination, i16x8.narrow_i32x4_u(low, high));
+    destination += LANES_BYTES;
+    source += 2 * LANES_BYTES;
+  }
+  while (source < end) {
+    const value = load<f32>(source);
+    const bits = load<u32>(source);
+    const half = value != value ? (bits >> 16) | 0x40 : (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    store<u16>(destination, <u16>half);
+    destination += 2;
+    source += FLOAT_BYTES;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function roundedHalves(values: v128): v128 {
+  const halves = i32x4.shr_u(values, 16);
+  const odd = v128.and(halves, i32x4.splat(1));
+  const rounded = i32x4.shr_u(i32x4.add(i32x4.add(values, i32x4.splat(0x7fff)), odd), 16);
+  const quiet = v128.or(halves, i32x4.splat(0x40));
+  return v128.bitselect(quiet, rounded, f32x4.ne(values, values));
+}
+
+/**
+ * destination[i] = source[i], bf16 widened. Runs upwards and reads each group before it writes it: the
+ * source may be the second half of the destination's bytes.
+ */
+export function unpackBf16(destination: usize, source: usize, numFloats: usize): void {
+  const end = destination + numFloats * FLOAT_BYTES;
+  const endOfGroups = destination + (numFloats & ~7) * FLOAT_BYTES;
+  while (destination < endOfGroups) {
+    const halves = v128.load(source);
+    v128.store(destination, i32x4.shl(i32x4.extend_low_i16x8_u(halves), 16));
+    v128.store(destination, i32x4.shl(i32x4.extend_high_i16x8_u(halves), 16), 16);
+    destination += 2 * LANES_BYTES;
+    source += LANES_BYTES;
+  }
+  while (destination < end) {
+    store<u32>(destination, <u32>load<u16>(source) << 16);
+    destination += FLOAT_BYTES;
+    source += 2;
+  }
+}
+
 /** vector[i] *= factor. */
 export function scale(vector: usize, factor: f32, numFloats: usize): void {
   const end = vector + numFloats * FLOAT_BYTES;
