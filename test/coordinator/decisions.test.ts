@@ -3,6 +3,7 @@ import { defined } from "../../src/base/assert.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { RunEffect } from "../../src/coordinator/run-effects.ts";
 import { statusOf } from "../../src/coordinator/run-status.ts";
+import { PROTOCOL_VERSION } from "../../src/protocol/messages.ts";
 import type { SimulatedWorker } from "./simulated-worker.ts";
 import { CALM, Simulation, SMALL_PLAN } from "./simulation.ts";
 
@@ -50,7 +51,7 @@ describe("a worker that does not fit", () => {
     const { run } = threeWorkers();
     const hello = {
       type: "hello",
-      protocolVersion: 1,
+      protocolVersion: PROTOCOL_VERSION,
       name: "shy/1",
       packageVersion: "0",
     } as const;
