@@ -23,6 +23,7 @@ const FOLDERS = [
   "worker",
   "coordinator",
   "launcher",
+  "doctor",
   "cli",
 ];
 
@@ -30,6 +31,7 @@ const FOLDERS = [
 const STRANGERS: Readonly<Record<string, readonly string[]>> = {
   coordinator: ["worker", "model", "compiler", "engine"],
   launcher: ["worker", "coordinator", "model", "compiler", "engine"],
+  doctor: ["worker", "coordinator"],
   collective: ["data"],
   transport: ["model", "compiler", "engine", "data"],
 };

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { addCoordinatorCommand } from "./coordinator-command.ts";
 import { addDemoCommand } from "./demo-command.ts";
+import { addDoctorCommand } from "./doctor-command.ts";
 import { explainError } from "./end-by-error.ts";
 import { addEvaluateCommand } from "./evaluate-command.ts";
 import { addGenerateCommand } from "./generate-command.ts";
@@ -41,6 +42,7 @@ addResumeCommand(program);
 addEvaluateCommand(program);
 addGenerateCommand(program);
 addVerifyCommand(program);
+addDoctorCommand(program);
 addDemoCommand(program);
 
 try {

@@ -1,0 +1,30 @@
+import { TrainerError } from "../base/errors.ts";
+import { availableCores } from "../launcher/devices.ts";
+import type { EngineFinding, WorkingEngine } from "./doctor-report.ts";
+import type { EngineEntry } from "./engine-table.ts";
+import { runProbe } from "./run-probe.ts";
+import type { EngineTrial } from "./try-engine.ts";
+
+/** A GPU may compile its programs for minutes when first used. */
+const TRIAL_MS = 180_000;
+
+/**
+ * Lets an engine compute a small step in a process of its own.
+ *
+ * @param measureMs how long to measure its speed; 0: not at all.
+ */
+export async function probeEngine(entry: EngineEntry, measureMs: number): Promise<EngineFinding> {
+  const { engine, device, command } = entry;
+  try {
+    const working = await runProbe<EngineTrial, WorkingEngine>({
+      name: `The engine ${engine}`,
+      program: new URL("./engine-process.js", import.meta.url),
+      request: { engine, device, numThreads: await availableCores(), measureMs },
+      timeoutMs: TRIAL_MS,
+    });
+    return { engine, device, ...working };
+  } catch (error) {
+    if (!(error instanceof TrainerError)) throw error;
+    return { engine, device, works: false, why: error.message, command };
+  }
+}
