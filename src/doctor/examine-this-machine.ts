@@ -10,16 +10,22 @@ import { probeLoopback } from "./probe-loopback.ts";
 export interface ThisMachine extends Omit<Examination, "engines" | "probes"> {
   /** Of package.json, for example ">=20.19". */
   readonly requiredNode: string;
+  /** Of the process that tries an engine: `answerProbe` over `tryEngine`. */
+  readonly engineProgram: URL;
 }
 
 /** Examines this machine with the real probes. */
-export function examineThisMachine({ requiredNode, ...rest }: ThisMachine): Promise<DoctorReport> {
+export function examineThisMachine({
+  requiredNode,
+  engineProgram,
+  ...rest
+}: ThisMachine): Promise<DoctorReport> {
   return examine({
     ...rest,
     engines: ENGINE_TABLE,
     probes: {
       machine: () => lookAtMachine(requiredNode),
-      engine: probeEngine,
+      engine: (entry, measureMs) => probeEngine(engineProgram, entry, measureMs),
       kernels: probeKernels,
       loopback: probeLoopback,
     },

@@ -35,9 +35,12 @@ const LOOPBACK_MS = 1000;
 
 /** Examines this machine, one probe after another so that none slows another down. */
 export async function examine(examination: Examination): Promise<DoctorReport> {
-  const { smallinit, engines: entries, measuresSpeed, probes, onProgress } = examination;
+  const { smallinit, measuresSpeed, probes, onProgress } = examination;
   onProgress("Looking at this machine");
   const machine = await probes.machine();
+  const entries = examination.engines.filter(
+    ({ needsGpu }) => !needsGpu || machine.gpus.length > 0,
+  );
   const engines: EngineFinding[] = [];
   for (const entry of entries) {
     onProgress(`Trying the engine ${entry.engine} on ${entry.device}`);

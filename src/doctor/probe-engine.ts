@@ -11,14 +11,19 @@ const TRIAL_MS = 180_000;
 /**
  * Lets an engine compute a small step in a process of its own.
  *
+ * @param program of that process: answers an `EngineTrial`.
  * @param measureMs how long to measure its speed; 0: not at all.
  */
-export async function probeEngine(entry: EngineEntry, measureMs: number): Promise<EngineFinding> {
+export async function probeEngine(
+  program: URL,
+  entry: EngineEntry,
+  measureMs: number,
+): Promise<EngineFinding> {
   const { engine, device, command } = entry;
   try {
     const working = await runProbe<EngineTrial, WorkingEngine>({
       name: `The engine ${engine}`,
-      program: new URL("./engine-process.js", import.meta.url),
+      program,
       request: { engine, device, numThreads: await availableCores(), measureMs },
       timeoutMs: TRIAL_MS,
     });

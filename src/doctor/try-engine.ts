@@ -1,3 +1,4 @@
+import type { Environment } from "../base/environment.ts";
 import { TrainerError } from "../base/errors.ts";
 import type { ModelConfiguration } from "../configuration/configuration.ts";
 import { createEngine, type EngineName } from "../engine/create-engine.ts";
@@ -30,11 +31,17 @@ const LARGE_BLOCK = blockOf(12, 64);
 /**
  * Computes loss and gradient with an engine, checks that they can be right, and measures its speed.
  *
+ * @param environment of this process: TensorFlow needs it.
  * @throws {TrainerError} ERR_ENGINE when it does not work here, or computes nonsense.
  */
-export async function tryEngine(trial: EngineTrial): Promise<WorkingEngine> {
+export async function tryEngine(
+  trial: EngineTrial,
+  environment: Environment,
+): Promise<WorkingEngine> {
   const { engine: name, device, numThreads, measureMs } = trial;
-  await using engine = await createEngine({ engine: name, device, model: MODEL, numThreads });
+  await using engine = await createEngine({
+    ...{ engine: name, device, model: MODEL, numThreads, environment },
+  });
   const { numParams } = parameterLayout(MODEL);
   engine.putParameters(initialParameters(MODEL, 1));
   const gradient = new Float32Array(numParams);

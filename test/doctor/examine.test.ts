@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { TrainerError } from "../../src/base/errors.ts";
 import { examine } from "../../src/doctor/examine.ts";
-import { BROKEN_ONNX, examinationOf, ONNX, TFJS } from "./healthy-machine.ts";
+import { BROKEN_ONNX, examinationOf, HEALTHY, ONNX, TFJS } from "./healthy-machine.ts";
 
 describe("examine", () => {
   test("reports what the probes say, and recommends the fastest engine", async () => {
@@ -37,6 +37,15 @@ describe("examine", () => {
     await examine(examinationOf([ONNX, TFJS], { engine }));
     await examine({ ...examinationOf([ONNX], { engine }), measuresSpeed: false });
     expect(asked).toEqual([3500, 3500, 0]);
+  });
+
+  test("tries what needs a GPU only where one is seen", async () => {
+    const onGpu = { ...ONNX, device: "gpu:0" };
+    const machine = async () => ({ ...HEALTHY, gpus: [{ index: 0, name: "NVIDIA A100" }] });
+    const without = await examine(examinationOf([onGpu, TFJS]));
+    const withGpu = await examine(examinationOf([onGpu, TFJS], { machine }));
+    expect(without.engines).toEqual([TFJS]);
+    expect(withGpu.engines).toEqual([onGpu, TFJS]);
   });
 
   test("recommends none when none works", async () => {

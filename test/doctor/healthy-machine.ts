@@ -38,7 +38,12 @@ export function examinationOf(
   return {
     smallinit: "0.1.0",
     engines: findings.map(({ device }, i) => ({
-      ...{ engine: i === 0 ? "onnx" : "tfjs", device, command: "npm ci" },
+      ...{
+        engine: i === 0 ? "onnx" : "tfjs",
+        device,
+        needsGpu: device !== "cpu",
+        command: "npm ci",
+      },
     })),
     measuresSpeed: true,
     onProgress: (doing) => void progress.push(doing),

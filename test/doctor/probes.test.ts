@@ -28,19 +28,19 @@ describe("trying an engine", () => {
   const trial = { device: "cpu", numThreads: 1, measureMs: 0 } as const;
 
   test.each(["onnx", "tfjs"] as const)("really computes with %s", async (engine) => {
-    const finding = await tryEngine({ ...trial, engine });
+    const finding = await tryEngine({ ...trial, engine }, {});
     expect(finding).toMatchObject({ works: true, numThreads: 1 });
     expect(finding.speed).toBeUndefined();
   });
 
   test("measures its speed when asked to", async () => {
-    const { speed } = await tryEngine({ ...trial, engine: "onnx", measureMs: 1 });
+    const { speed } = await tryEngine({ ...trial, engine: "onnx", measureMs: 1 }, {});
     expect(speed?.tokensPerSecond).toBeGreaterThan(0);
     expect(speed?.gflops).toBeGreaterThan(0);
   });
 
   test("refuses a device that it has not", async () => {
-    const trying = tryEngine({ ...trial, engine: "tfjs", device: "abacus" });
+    const trying = tryEngine({ ...trial, engine: "tfjs", device: "abacus" }, {});
     await expect(trying).rejects.toMatchObject({ code: "ERR_ENGINE" });
   });
 });
