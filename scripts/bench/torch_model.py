@@ -104,4 +104,5 @@ def main() -> None:
         print(clock() - start, flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
