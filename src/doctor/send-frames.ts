@@ -25,7 +25,16 @@ export async function sendFrames({ port, sendMs }: FrameStream): Promise<null> {
   });
   const payload = new Uint8Array(MAX_FRAME_FLOATS * Float32Array.BYTES_PER_ELEMENT);
   const frame: TensorFrame = {
-    ...{ kind: "state", vector: 0, generation: 0, step: 0, offset: 0, lo: 0, hi: 0 },
+    ...{
+      kind: "state",
+      elements: "f32",
+      vector: 0,
+      generation: 0,
+      step: 0,
+      offset: 0,
+      lo: 0,
+      hi: 0,
+    },
     payload,
   };
   const endMs = performance.now() + sendMs;
