@@ -1,9 +1,6 @@
 import { type Command, Option } from "commander";
 import { wholeNumber } from "./option-values.ts";
 
-/** Of `--device`. */
-export const DEVICE_HELP = "where it computes: cpu, or gpu:N with the engine tensorflow";
-
 /** Adds --engine, --device and --threads to a command that computes in this process. */
 export function addEngineOptions(command: Command): Command {
   return command
@@ -12,6 +9,24 @@ export function addEngineOptions(command: Command): Command {
         .choices(["auto", "onnx", "tensorflow", "tfjs"])
         .default("auto"),
     )
-    .option("--device <name>", DEVICE_HELP, "cpu")
+    .addOption(deviceOption())
     .option("--threads <n>", "threads of the engine (default: all cores)", wholeNumber(1, 4096));
+}
+
+/** `--device`, the same for every command that computes in its process; engines refuse what they have not. */
+export function deviceOption(): Option {
+  const help = "where it computes: cpu, gpu:N (engine tensorflow) or webgpu (any GPU, engine onnx)";
+  return new Option("--device <name>", help).default("cpu");
+}
+
+/** `--device` of commands that start workers on this machine. */
+export function workerDeviceOption(): Option {
+  return new Option("--device <name>", "where local workers compute; webgpu: any GPU, engine onnx")
+    .choices(["cpu", "webgpu"])
+    .default("cpu");
+}
+
+/** What a local worker is told of its device; left to itself it takes the CPU. */
+export function deviceArguments(device: string): readonly string[] {
+  return device === "cpu" ? [] : ["--device", device];
 }

@@ -2,11 +2,13 @@ import { type Command, InvalidArgumentError } from "commander";
 import { defaultNumWorkers } from "../launcher/devices.ts";
 import { MAX_WORKERS } from "../protocol/limits.ts";
 import { conductRun } from "./conduct-run.ts";
+import { deviceArguments, workerDeviceOption } from "./engine-options.ts";
 import { wholeNumber } from "./option-values.ts";
 import { addRunOptions, configurationOf, type RunOptions } from "./run-options.ts";
 
 interface LaunchOptions extends RunOptions {
   readonly workers: number | "auto";
+  readonly device: string;
 }
 
 /** `smallinit launch`: a coordinator and all workers on this machine. */
@@ -20,10 +22,11 @@ export function addLaunchCommand(program: Command): void {
   )
     .option(
       "--workers <n>",
-      "workers to start, or auto: one per GPU, else one per core",
+      "workers to start, or auto: one per GPU, else one per core; one with --device webgpu",
       numWorkers,
       "auto",
     )
+    .addOption(workerDeviceOption())
     .addHelpText(
       "after",
       "\nExample:\n  smallinit launch --data data/book --run runs/book --workers 2 --preset char --set steps=500\n" +
@@ -31,8 +34,7 @@ export function addLaunchCommand(program: Command): void {
     )
     .action(async (options: LaunchOptions) => {
       const configuration = await configurationOf(options);
-      const numLocalWorkers =
-        options.workers === "auto" ? await defaultNumWorkers() : options.workers;
+      const numLocalWorkers = await numLocalWorkersOf(options);
       const { exitCode } = await conductRun({
         data: options.data,
         run: options.run,
@@ -41,9 +43,19 @@ export function addLaunchCommand(program: Command): void {
         listen: { host: "127.0.0.1", port: 0 },
         minWorkers: numLocalWorkers,
         numLocalWorkers,
+        workerArguments: deviceArguments(options.device),
       });
       process.exitCode = exitCode;
     });
+}
+
+/** How many workers to start. All WebGPU workers of a machine share one adapter: one is enough. */
+export async function numLocalWorkersOf({
+  workers,
+  device,
+}: Pick<LaunchOptions, "workers" | "device">): Promise<number> {
+  if (workers !== "auto") return workers;
+  return device === "webgpu" ? 1 : await defaultNumWorkers();
 }
 
 /** Reads `--workers`. @throws {InvalidArgumentError} when it is neither auto nor a count. */

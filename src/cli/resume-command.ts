@@ -3,17 +3,18 @@ import { TrainerError } from "../base/errors.ts";
 import type { Configuration } from "../configuration/configuration.ts";
 import { resolveConfiguration } from "../configuration/resolve-configuration.ts";
 import { readRunConfiguration } from "../coordinator/run-folder.ts";
-import { defaultNumWorkers } from "../launcher/devices.ts";
 import { MAX_WORKERS } from "../protocol/limits.ts";
 import { conductRun } from "./conduct-run.ts";
 import { readAddress, tokenFor } from "./coordinator-command.ts";
-import { numWorkers } from "./launch-command.ts";
+import { deviceArguments, workerDeviceOption } from "./engine-options.ts";
+import { numLocalWorkersOf, numWorkers } from "./launch-command.ts";
 import { repeated, wholeNumber } from "./option-values.ts";
 import { readAssignment } from "./settings.ts";
 
 interface ResumeOptions {
   readonly data?: string;
   readonly workers: number | "auto";
+  readonly device: string;
   readonly listen?: { readonly host: string; readonly port: number };
   readonly minWorkers: number;
   readonly set?: readonly string[];
@@ -30,6 +31,7 @@ export function addResumeCommand(program: Command): void {
     .argument("<run>", "run folder")
     .option("--data <dir>", "data folder, where it has moved")
     .option("--workers <n>", "local workers to start, or auto", numWorkers, "auto")
+    .addOption(workerDeviceOption())
     .option(
       "--listen <host:port>",
       "wait for workers from elsewhere instead of starting local ones",
@@ -55,7 +57,7 @@ export function addResumeCommand(program: Command): void {
       const former = await readRunConfiguration(run);
       const configuration = changed(former.configuration, options.set ?? []);
       const isLocal = options.listen === undefined;
-      const numLocal = options.workers === "auto" ? await defaultNumWorkers() : options.workers;
+      const numLocal = await numLocalWorkersOf(options);
       const listen = options.listen ?? { host: "127.0.0.1", port: 0 };
       const token = tokenFor(listen.host);
       const { exitCode } = await conductRun({
@@ -67,6 +69,7 @@ export function addResumeCommand(program: Command): void {
         ...(token === undefined ? {} : { token }),
         minWorkers: isLocal ? numLocal : options.minWorkers,
         numLocalWorkers: isLocal ? numLocal : 0,
+        workerArguments: deviceArguments(options.device),
       });
       process.exitCode = exitCode;
     });

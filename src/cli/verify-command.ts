@@ -1,10 +1,12 @@
 import { availableParallelism } from "node:os";
 import { type Command, Option } from "commander";
 import type { EngineName } from "../engine/create-engine.ts";
+import { deviceOption } from "./engine-options.ts";
 import { wholeNumber } from "./option-values.ts";
 
 interface VerifyOptions {
   readonly engine?: EngineName;
+  readonly device: string;
   readonly threads?: number;
 }
 
@@ -17,10 +19,11 @@ export function addVerifyCommand(program: Command): void {
     )
     .argument("<folder...>", "reference folders (format: test/fixtures/reference/README.md)")
     .addOption(
-      new Option("--engine <name>", "only this engine (default: all that are here)").choices([
+      new Option("--engine <name>", "only this engine (default: all of the device)").choices([
         ...["onnx", "tensorflow", "tfjs"],
       ]),
     )
+    .addOption(deviceOption())
     .option("--threads <n>", "threads of the engine (default: all cores)", wholeNumber(1, 4096))
     .addHelpText(
       "after",
@@ -32,13 +35,21 @@ export function addVerifyCommand(program: Command): void {
       const { verifyFolders } = await import("../engine/verify.ts");
       const { findTensorflow } = await import("../engine/find-tensorflow.ts");
       const isSetUp = findTensorflow(process.env) !== undefined;
-      const all = ["onnx", ...(isSetUp ? (["tensorflow"] as const) : []), "tfjs"] as const;
       const report = await verifyFolders(folders, {
-        engines: options.engine === undefined ? all : [options.engine],
+        engines:
+          options.engine === undefined ? enginesOf(options.device, isSetUp) : [options.engine],
+        device: options.device,
         numThreads: options.threads ?? availableParallelism(),
         environment: process.env,
       });
       process.stdout.write(`${formatReport(report)}\n`);
       if (!report.passed) process.exitCode = 1;
     });
+}
+
+/** The engines that compute on a device, as far as they are here. */
+function enginesOf(device: string, hasTensorflow: boolean): readonly EngineName[] {
+  if (device === "webgpu") return ["onnx"];
+  if (device !== "cpu") return ["tensorflow"];
+  return hasTensorflow ? ["onnx", "tensorflow", "tfjs"] : ["onnx", "tfjs"];
 }

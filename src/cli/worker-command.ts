@@ -2,7 +2,7 @@ import { availableParallelism, hostname } from "node:os";
 import { type Command, Option } from "commander";
 import type { Log } from "../base/log.ts";
 import type { FleetConfiguration } from "../configuration/configuration.ts";
-import { DEVICE_HELP } from "./engine-options.ts";
+import { deviceOption } from "./engine-options.ts";
 import { wholeNumber } from "./option-values.ts";
 import { packageVersion } from "./package-version.ts";
 import { stopOnInterrupt } from "./stop-signal.ts";
@@ -31,7 +31,7 @@ export function addWorkerCommand(program: Command): void {
         "tfjs",
       ]),
     )
-    .option("--device <name>", DEVICE_HELP, "cpu")
+    .addOption(deviceOption())
     .option("--threads <n>", "threads of the engine (default: all cores)", wholeNumber(1, 4096))
     .option(
       "--timeout <seconds>",

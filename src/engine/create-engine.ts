@@ -1,6 +1,7 @@
 import type { Environment } from "../base/environment.ts";
 import { TrainerError } from "../base/errors.ts";
 import { type Log, silentLog } from "../base/log.ts";
+import type { OnnxTarget } from "../compiler/onnx/emit-onnx.ts";
 import type { FleetConfiguration, ModelConfiguration } from "../configuration/configuration.ts";
 import type { Engine } from "./engine.ts";
 import { findTensorflow } from "./find-tensorflow.ts";
@@ -13,7 +14,7 @@ export type EngineName = "onnx" | "tensorflow" | "tfjs";
 export interface EngineOptions {
   /** `auto`: the fastest that works here. */
   readonly engine: "auto" | EngineName;
-  /** "cpu", or "gpu:N" with the engine `tensorflow`. */
+  /** "cpu", "gpu:N" with the engine `tensorflow`, or "webgpu" with the engine `onnx`. */
   readonly device: string;
   readonly model: ModelConfiguration;
   /** Of matrix products; the default is f32, and bf16 is the engine tensorflow's alone. */
@@ -38,15 +39,19 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { device, precision = "f32", log = silentLog } = options;
   const engine = options.engine === "auto" ? engineHere(options) : options.engine;
   refuseUnless(
-    device === "cpu" || (engine === "tensorflow" && /^gpu:\d+$/.test(device)),
-    `No engine computes on the device "${device}" here. Use --device cpu, or --engine tensorflow with ` +
-      "--device gpu:N.",
+    device === "cpu" ||
+      (engine === "tensorflow" && /^gpu:\d+$/.test(device)) ||
+      (engine === "onnx" && device === "webgpu"),
+    `The engine ${engine} does not compute on the device "${device}". Use --device cpu, --engine tensorflow ` +
+      "with --device gpu:N, or --engine onnx with --device webgpu.",
   );
   refuseUnless(
     precision === "f32" || engine === "tensorflow",
     `The engine ${engine} multiplies in f32 alone, and precision is ${precision}. ` +
       "Set up and use the engine tensorflow (`npm run setup:tensorflow`), or set precision=f32.",
   );
+  // Who names a GPU wants that GPU: nothing else takes its place, not even for `auto`.
+  if (device === "webgpu") return createOnnx(options, device);
   switch (engine) {
     case "tensorflow":
       return createTensorflow(options);
@@ -54,7 +59,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       return createTfjsEngine(options.model);
     case "onnx":
       try {
-        return await createOnnx(options);
+        return await createOnnx(options, "cpu");
       } catch (error) {
         if (!(error instanceof TrainerError) || options.engine === "onnx") throw error;
         log.warn(`${error.message} Using the engine tfjs, which is many times slower.`);
@@ -64,6 +69,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 }
 
 function engineHere({ environment, precision, device }: EngineOptions): EngineName {
+  if (device === "webgpu") return "onnx";
   const needsTensorflow = precision === "bf16" || device !== "cpu";
   const isThere = environment !== undefined && findTensorflow(environment) !== undefined;
   return isThere || (needsTensorflow && environment !== undefined) ? "tensorflow" : "onnx";
@@ -79,9 +85,12 @@ async function createTensorflow(options: EngineOptions): Promise<Engine> {
   return createTensorflowEngine({ model, device, precision, numThreads, environment });
 }
 
-async function createOnnx({ model, numThreads }: EngineOptions): Promise<Engine> {
+async function createOnnx(
+  { model, numThreads }: EngineOptions,
+  device: OnnxTarget,
+): Promise<Engine> {
   const { createOnnxEngine } = await loadOnnx();
-  return createOnnxEngine({ model, numThreads });
+  return createOnnxEngine({ model, device, numThreads });
 }
 
 /** Loaded when asked for: its native library is not there for every platform. */

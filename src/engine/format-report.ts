@@ -30,7 +30,9 @@ function inWords({ name, error, tolerance }: Measure): string {
 
 function formatFolder(folder: string, verifications: readonly Verification[]): string {
   const first = defined(verifications[0], "a verification");
-  const runtimes = verifications.map(({ engine }) => `${engine.engine} = ${engine.runtime}`);
+  const runtimes = verifications.map(
+    ({ engine: { engine, runtime, device } }) => `${engine} = ${runtime} on ${device}`,
+  );
   const measures = table(
     ["measure", ...names(verifications), "tolerance"],
     first.measures.map(({ name, tolerance }, i) => [

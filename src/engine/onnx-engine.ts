@@ -13,6 +13,7 @@ import {
   traceLogits,
   traceLoss,
 } from "../compiler/model-programs.ts";
+import type { OnnxTarget } from "../compiler/onnx/emit-onnx.ts";
 import { MAX_THREADS } from "../compiler/onnx/fix-summation-order.ts";
 import { optimize } from "../compiler/optimize.ts";
 import type { RowSum } from "../compiler/passes/split-row-sums.ts";
@@ -25,25 +26,34 @@ import {
   floatsNamed,
   ONNX_RUNTIME,
   type OnnxProgram,
+  type OnnxProgramOptions,
   type OnnxTensors,
+  openWebGpu,
   tensorOver,
 } from "./onnx-program.ts";
 import { type TokenColumns, tokenColumns } from "./token-columns.ts";
 
-/** What an ONNX engine computes, and with how many threads. */
+/** What an ONNX engine computes, where, and with how many threads. */
 export interface OnnxEngineOptions {
   readonly model: ModelConfiguration;
+  readonly device: OnnxTarget;
+  /** Of the CPU. */
   readonly numThreads: number;
 }
 
 /**
- * The model's step as one ONNX graph per kind and shape of block, run by ONNX Runtime on the CPU.
+ * The model's step as one ONNX graph per kind and shape of block, run by ONNX Runtime.
  *
- * A graph is traced and compiled when its shape first occurs, and kept. At most `MAX_THREADS` threads
- * are used: up to there their number does not change a bit of the results.
+ * A graph is traced and compiled when its shape first occurs, and kept. On the CPU at most `MAX_THREADS`
+ * threads are used: up to there their number does not change a bit of the results. On a GPU all of it
+ * runs there, or nothing: parameters and tokens go up and gradients come down with each block.
+ *
+ * @throws {TrainerError} ERR_ENGINE when the device is not there; so do the engine's calls when it
+ *   cannot take a graph or fails at it.
  */
 export async function createOnnxEngine(options: OnnxEngineOptions): Promise<Engine> {
-  return new OnnxEngine(options);
+  const device = options.device === "webgpu" ? await openWebGpu() : undefined;
+  return new OnnxEngine(options, device);
 }
 
 /** A program ready to run, with the places of its results. */
@@ -56,18 +66,24 @@ interface Compiled {
 class OnnxEngine implements Engine {
   readonly description: EngineDescription;
   readonly #model: ModelConfiguration;
+  readonly #device: OnnxTarget;
+  readonly #opened: AsyncDisposable | undefined;
   readonly #numThreads: number;
   readonly #places: readonly TensorPlace[];
   readonly #parameters: Float32Array;
   readonly #parameterTensors: OnnxTensors;
   readonly #compiled = new Map<string, Promise<Compiled>>();
 
-  constructor({ model, numThreads }: OnnxEngineOptions) {
+  /** @param opened the device, for the engine to dispose of; the CPU needs no opening. */
+  constructor({ model, device, numThreads }: OnnxEngineOptions, opened?: AsyncDisposable) {
+    this.#opened = opened;
     const { tensors, numParams } = parameterLayout(model);
-    this.#numThreads = Math.min(numThreads, MAX_THREADS);
+    // Beside a GPU there is nothing for a second thread to do.
+    this.#numThreads = device === "cpu" ? Math.min(numThreads, MAX_THREADS) : 1;
+    this.#device = device;
     this.description = {
       engine: "onnx",
-      device: "cpu",
+      device,
       runtime: ONNX_RUNTIME,
       numThreads: this.#numThreads,
     };
@@ -121,9 +137,12 @@ class OnnxEngine implements Engine {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const all = await Promise.all(this.#compiled.values());
+    const all = await Promise.allSettled(this.#compiled.values());
     this.#compiled.clear();
-    for (const { program } of all) await program[Symbol.asyncDispose]();
+    for (const compiled of all) {
+      if (compiled.status === "fulfilled") await compiled.value.program[Symbol.asyncDispose]();
+    }
+    await this.#opened?.[Symbol.asyncDispose]();
   }
 
   async #run(
@@ -149,15 +168,18 @@ class OnnxEngine implements Engine {
   async #compile(key: string, traceProgram: () => Graph): Promise<Compiled> {
     const known = this.#compiled.get(key);
     if (known !== undefined) return known;
-    const compiling = compile(traceProgram(), this.#numThreads);
+    const compiling = compile(traceProgram(), {
+      device: this.#device,
+      numThreads: this.#numThreads,
+    });
     this.#compiled.set(key, compiling);
     return compiling;
   }
 }
 
-async function compile(traced: Graph, numThreads: number): Promise<Compiled> {
+async function compile(traced: Graph, options: OnnxProgramOptions): Promise<Compiled> {
   const { graph, rowSums } = optimize(traced);
-  const program = await compileOnnxProgram(graph, { numThreads });
+  const program = await compileOnnxProgram(graph, options);
   return { program, outputs: program.newOutputs(), rowSums };
 }
 

@@ -1,11 +1,13 @@
 import * as ort from "onnxruntime-node";
 import { defined } from "../base/assert.ts";
-import { type Graph, numElements } from "../compiler/graph.ts";
-import { emitOnnx } from "../compiler/onnx/emit-onnx.ts";
+import { TrainerError } from "../base/errors.ts";
+import { type Graph, newValue, numElements } from "../compiler/graph.ts";
+import { emitOnnx, type OnnxTarget } from "../compiler/onnx/emit-onnx.ts";
 import { MAX_THREADS } from "../compiler/onnx/fix-summation-order.ts";
 
 /** How ONNX Runtime is to run a program. */
 export interface OnnxProgramOptions {
+  readonly device: OnnxTarget;
   /**
    * Threads that share one operator, the calling thread included; more than `MAX_THREADS` are not
    * used, because the order of sums would depend on them.
@@ -27,32 +29,103 @@ export interface OnnxProgram extends AsyncDisposable {
   run(inputs: OnnxTensors, outputs: OnnxTensors): Promise<void>;
 }
 
-/** Compiles a graph whose outputs are all f32. */
+/**
+ * Compiles a graph whose outputs are all f32.
+ *
+ * @throws {TrainerError} ERR_ENGINE when a device other than the CPU cannot take the graph, or fails at
+ *   it later.
+ */
 export async function compileOnnxProgram(
   graph: Graph,
-  { numThreads }: OnnxProgramOptions,
+  { device, numThreads }: OnnxProgramOptions,
 ): Promise<OnnxProgram> {
-  const session = await ort.InferenceSession.create(emitOnnx(graph), {
-    executionProviders: ["cpu"],
-    intraOpNumThreads: Math.min(numThreads, MAX_THREADS),
-    interOpNumThreads: 1,
-    executionMode: "sequential",
-    // The graph is optimized already, and ONNX Runtime would undo what keeps the order of sums.
-    graphOptimizationLevel: "disabled",
-    logSeverityLevel: 3,
-    // A waiting thread that spins takes its core from another worker of the same machine.
-    extra: { session: { intra_op: { allow_spinning: "0" } } },
+  const failure = (cause: unknown) => (device === "cpu" ? cause : failureOnWebGpu(cause));
+  const session = await createSession(graph, device, numThreads).catch((cause: unknown) => {
+    throw failure(cause);
   });
   return {
     newOutputs: () =>
       Object.fromEntries(graph.outputs.map(({ name, value }) => [name, zeros(value.shape)])),
     async run(inputs, outputs) {
-      await session.run(inputs, outputs);
+      try {
+        await session.run(inputs, outputs);
+      } catch (cause) {
+        throw failure(cause);
+      }
     },
     async [Symbol.asyncDispose]() {
       await session.release();
     },
   };
+}
+
+function createSession(
+  graph: Graph,
+  device: OnnxTarget,
+  numThreads: number,
+): Promise<ort.InferenceSession> {
+  return ort.InferenceSession.create(emitOnnx(graph, device), {
+    executionProviders: [device],
+    intraOpNumThreads: Math.min(numThreads, MAX_THREADS),
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    // The graph is optimized already, and ONNX Runtime would undo what keeps the order of sums.
+    graphOptimizationLevel: "disabled",
+    // Errors are thrown as well; on a GPU the log would say them a second time.
+    logSeverityLevel: device === "cpu" ? 3 : 4,
+    extra: {
+      session: {
+        // A waiting thread that spins takes its core from another worker of the same machine.
+        intra_op: { allow_spinning: "0" },
+        // What a GPU has no kernel for would run on the CPU, slowly, and nobody would hear of it.
+        ...(device === "cpu" ? {} : { disable_cpu_ep_fallback: "1" }),
+      },
+    },
+  });
+}
+
+/**
+ * Opens this machine's WebGPU device, which stays open until what it gives is disposed of: ONNX Runtime
+ * closes it with its last session, and all compiled shaders are lost then.
+ *
+ * @throws {TrainerError} ERR_ENGINE when there is nothing here that WebGPU can compute on.
+ */
+export async function openWebGpu(): Promise<AsyncDisposable> {
+  const [x, result] = [newValue([1]), newValue([1])];
+  const graph: Graph = {
+    inputs: [{ name: "x", value: x }],
+    constants: [],
+    nodes: [{ operation: { type: "unary", function: "abs" }, inputs: [x], outputs: [result] }],
+    outputs: [{ name: "result", value: result }],
+  };
+  try {
+    const session = await createSession(graph, "webgpu", 1);
+    return { [Symbol.asyncDispose]: () => session.release() };
+  } catch (cause) {
+    throw new TrainerError(
+      "ERR_ENGINE",
+      `The engine onnx cannot compute on webgpu here: ${reasonOf(cause)}. WebGPU needs a GPU with its ` +
+        "driver; on Linux that is a Vulkan driver and the loader libvulkan.so.1, and `vulkaninfo` " +
+        "shows what they offer. Install them, or use --device cpu.",
+      { cause },
+    );
+  }
+}
+
+function failureOnWebGpu(cause: unknown): TrainerError {
+  return new TrainerError(
+    "ERR_ENGINE",
+    `ONNX Runtime failed on webgpu: ${reasonOf(cause)}. Where memory is the reason, a smaller ` +
+      "microBatchSize needs less; else use --device cpu.",
+    { cause },
+  );
+}
+
+/** What ONNX Runtime says, without the places in its source that it begins with. */
+function reasonOf(cause: unknown): string {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const sentences = text.trim().split(" was false. ");
+  return (sentences.at(-1) ?? text).replaceAll(/\s+/g, " ").replace(/\.$/, "");
 }
 
 /** The library that computes, with its version. */

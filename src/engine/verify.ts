@@ -9,6 +9,8 @@ import type { Verification, VerificationReport } from "./verification-report.ts"
 /** With what to compute. */
 export interface VerifyOptions {
   readonly engines: readonly EngineName[];
+  /** As in `EngineOptions`; "cpu" unless given. */
+  readonly device?: string;
   readonly numThreads: number;
   /** The process's own: see `createEngine`. */
   readonly environment?: Environment;
@@ -24,7 +26,7 @@ export interface VerifyOptions {
  */
 export async function verifyFolders(
   folders: readonly string[],
-  { engines, ...options }: VerifyOptions,
+  { engines, device = "cpu", ...options }: VerifyOptions,
 ): Promise<VerificationReport> {
   assert(folders.length > 0 && engines.length > 0, "nothing to verify");
   const references = [];
@@ -33,7 +35,7 @@ export async function verifyFolders(
   for (const reference of references) {
     for (const name of engines) {
       const { model } = reference;
-      await using engine = await createEngine({ engine: name, device: "cpu", model, ...options });
+      await using engine = await createEngine({ engine: name, device, model, ...options });
       const results = await runReference(engine, reference);
       verifications.push({
         folder: reference.folder,

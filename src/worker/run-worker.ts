@@ -107,9 +107,12 @@ async function work(
     ...{ engine: engineName, device, model, precision, numThreads, log },
     ...(options.environment && { environment: options.environment }),
   });
-  log.info(`Engine: ${engine.description.runtime}, ${engine.description.numThreads} thread(s).`);
+  const { description } = engine;
+  log.info(
+    `Engine: ${description.runtime} on ${description.device}, ${description.numThreads} thread(s).`,
+  );
   const compute = new ComputeThread({
-    ...{ workerId: welcome.workerId, layout: tensors, description: engine.description, tell },
+    ...{ workerId: welcome.workerId, layout: tensors, description, tell },
     trainer: new Trainer({ configuration, layout: tensors, engine, memory }),
   });
   if (!welcome.restore) {

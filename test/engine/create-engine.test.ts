@@ -50,6 +50,11 @@ describe("createEngine", () => {
     await expect(creating).rejects.toMatchObject({ name: "TrainerError", code: "ERR_ENGINE" });
   });
 
+  test("refuses webgpu for the engine that computes on the CPU alone", async () => {
+    const creating = createEngine({ ...options, engine: "tfjs", device: "webgpu" });
+    await expect(creating).rejects.toMatchObject({ code: "ERR_ENGINE" });
+  });
+
   test("refuses a device that no engine has", async () => {
     const creating = createEngine({ ...options, engine: "auto", device: "gpu:0" });
     await expect(creating).rejects.toMatchObject({ code: "ERR_ENGINE" });

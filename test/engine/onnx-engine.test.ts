@@ -5,7 +5,7 @@ import { parameterLayout } from "../../src/model/parameter-layout.ts";
 import { sampleBlock, sampleModel, sampleParameters } from "../reference/sample-model.ts";
 import { engineContract } from "./engine-contract.ts";
 
-engineContract("onnx", (model) => createOnnxEngine({ model, numThreads: 1 }));
+engineContract("onnx", (model) => createOnnxEngine({ model, device: "cpu", numThreads: 1 }));
 
 // Workers of one fleet may have different numbers of threads, and must agree to the bit.
 test.each([
@@ -17,7 +17,7 @@ test.each([
   const block = sampleBlock(model, { numSequences: 3 });
   const digests: string[] = [];
   for (const numThreads of [1, 2, 3, 4, 16]) {
-    await using engine = await createOnnxEngine({ model, numThreads });
+    await using engine = await createOnnxEngine({ model, device: "cpu", numThreads });
     engine.putParameters(sampleParameters(model));
     const gradient = new Float32Array(parameterLayout(model).numParams);
     for (let i = 0; i < 3; i++) {
@@ -30,7 +30,7 @@ test.each([
 
 test("decodes several sequences at once, each with its own past", async () => {
   const model = sampleModel();
-  await using engine = await createOnnxEngine({ model, numThreads: 1 });
+  await using engine = await createOnnxEngine({ model, device: "cpu", numThreads: 1 });
   engine.putParameters(sampleParameters(model));
   await using alone = await engine.decoder();
   await alone.feed(1);

@@ -3,20 +3,24 @@ import type { Constant, Graph, NamedValue, Value } from "../graph.ts";
 import { fixSummationOrder } from "./fix-summation-order.ts";
 import { lowerNode } from "./lower-node.ts";
 import { ModelBuilder } from "./model-builder.ts";
+import { plainProducts } from "./plain-products.ts";
 import type { OnnxTensor, OnnxValue } from "./protobuf.ts";
 import { writeModel } from "./protobuf.ts";
+
+/** Where ONNX Runtime is to compute: each place has operators that another has not. */
+export type OnnxTarget = "cpu" | "webgpu";
 
 /**
  * Writes a graph as an ONNX model, its inputs and outputs under their names in the graph.
  *
  * Uses ONNX's operators of opset 21, and ONNX Runtime's own (`com.microsoft`) where they save work.
  *
- * The bits of the results do not depend on the number of threads up to `MAX_THREADS`.
+ * On the CPU the bits of the results do not depend on the number of threads up to `MAX_THREADS`.
  *
  * @returns the bytes of an `.onnx` file.
  */
-export function emitOnnx(traced: Graph): Uint8Array<ArrayBuffer> {
-  const graph = fixSummationOrder(traced);
+export function emitOnnx(traced: Graph, target: OnnxTarget = "cpu"): Uint8Array<ArrayBuffer> {
+  const graph = target === "cpu" ? fixSummationOrder(traced) : plainProducts(traced);
   const builder = new ModelBuilder();
   for (const { name, value } of graph.inputs) builder.nameValue(value, name);
   const computed = new Set(graph.nodes.flatMap(({ outputs }) => outputs));

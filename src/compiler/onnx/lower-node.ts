@@ -150,6 +150,7 @@ function lowerMatMul(site: Site, { transposeA, transposeB, scale }: OperationOf<
   };
   const areMatrices = node.inputs.every((input) => input.shape.length === 2);
   if (areMatrices) builder.add("Gemm", inputs, outputs, attributes);
+  else if (!transposeA && !transposeB && scale === 1) builder.add("MatMul", inputs, outputs);
   else builder.addMicrosoft("FusedMatMul", inputs, outputs, attributes);
 }
 
