@@ -15,13 +15,13 @@ export function addEngineOptions(command: Command): Command {
 
 /** `--device`, the same for every command that computes in its process; engines refuse what they have not. */
 export function deviceOption(): Option {
-  const help = "where it computes: cpu, gpu:N (engine tensorflow) or webgpu (any GPU, engine onnx)";
+  const help = "where it computes: cpu, gpu:N (engine tensorflow) or webgpu (engine onnx)";
   return new Option("--device <name>", help).default("cpu");
 }
 
 /** `--device` of commands that start workers on this machine. */
 export function workerDeviceOption(): Option {
-  return new Option("--device <name>", "where local workers compute; webgpu: any GPU, engine onnx")
+  return new Option("--device <name>", "where local workers compute; cpu, or webgpu with engine onnx")
     .choices(["cpu", "webgpu"])
     .default("cpu");
 }
