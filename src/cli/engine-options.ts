@@ -21,7 +21,10 @@ export function deviceOption(): Option {
 
 /** `--device` of commands that start workers on this machine. */
 export function workerDeviceOption(): Option {
-  return new Option("--device <name>", "where local workers compute; cpu, or webgpu with engine onnx")
+  return new Option(
+    "--device <name>",
+    "where local workers compute; cpu, or webgpu with engine onnx",
+  )
     .choices(["cpu", "webgpu"])
     .default("cpu");
 }

@@ -75,7 +75,8 @@ export class ComputeThread {
 
   /** Ends `run` with an error from outside. */
   fail(error: unknown): void {
-    this.#failure ??= error;
+    // After the coordinator's last word the communication thread ends, and that is no failure.
+    if (this.#ended === undefined) this.#failure ??= error;
     this.#wake();
   }
 

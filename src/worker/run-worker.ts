@@ -99,7 +99,9 @@ async function work(
   const { tensors, numParams } = parameterLayout(model);
   const memory = await createTrainingMemory(configuration, numParams);
   tell({ type: "memory", ...memory.map });
-  log.info(`Worker ${welcome.workerId}: ${numParams} parameters, ${configuration.steps} steps.`);
+  log.info(
+    `Joined as worker ${welcome.workerId}: ${numParams} parameters, ${configuration.steps} steps.`,
+  );
   const engineName = options.engine ?? configuration.engine;
   const { device, numThreads } = options;
   const { precision } = configuration;
