@@ -35,6 +35,8 @@ export type ExchangeEnd = "complete" | "aborted";
  * Two hops; in a mesh of P workers each sends about 2(P - 1) / P of the vector's bytes. Partials leave as
  * they become available, so the exchange overlaps with the computing of later leaves. A fleet of one
  * does no I/O. There are no timers here: whoever waits asks `waitingFor()` what for.
+ *
+ * A file longer than others: sending, taking and finishing work on one state of the chunks.
  */
 export class Exchange {
   readonly plan: ExchangePlan;
