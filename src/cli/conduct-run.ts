@@ -1,3 +1,4 @@
+import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../base/clock.ts";
@@ -26,6 +27,8 @@ export interface RunRequest {
   readonly numLocalWorkers: number;
   /** Further arguments of each local worker. */
   readonly workerArguments?: readonly string[];
+  /** Local workers write to RUN/profile where their time went, and the first's table is shown. */
+  readonly isProfiled?: boolean;
 }
 
 /** Milliseconds that local workers have to end by the coordinator's word. */
@@ -81,7 +84,24 @@ export async function conductRun(
     return { summary, exitCode: exitCodeOf(summary) };
   } finally {
     await (await workers)?.stop(WORKER_GRACE_MS);
+    if (request.isProfiled === true) await showProfile(profileFolderOf(request));
   }
+}
+
+function profileFolderOf({ run }: RunRequest): string {
+  return join(run, "profile");
+}
+
+/** Shows the table of the first worker that left one. */
+async function showProfile(folder: string): Promise<void> {
+  const files = await readdir(folder).catch(() => []);
+  const tables = files.filter((file) => file.endsWith(".txt"));
+  const [first] = tables.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  if (first === undefined) return;
+  process.stderr.write(`\n${await readFile(join(folder, first), "utf8")}`);
+  process.stderr.write(
+    `All workers, and traces for Perfetto: ${relative(process.cwd(), folder)}\n`,
+  );
 }
 
 function startWorkers(
@@ -100,7 +120,10 @@ function startWorkers(
     ...(request.token === undefined ? {} : { token: request.token }),
     numWorkers: request.numLocalWorkers,
     command: [process.execPath, fileURLToPath(new URL("./main.js", import.meta.url))],
-    workerArguments: request.workerArguments ?? [],
+    workerArguments: [
+      ...(request.workerArguments ?? []),
+      ...(request.isProfiled === true ? ["--profile", profileFolderOf(request)] : []),
+    ],
     logFolder,
     log,
     onEarlyExit(exit) {

@@ -9,6 +9,7 @@ import { addRunOptions, configurationOf, type RunOptions } from "./run-options.t
 interface LaunchOptions extends RunOptions {
   readonly workers: number | "auto";
   readonly device: string;
+  readonly profile?: boolean;
 }
 
 /** `smallinit launch`: a coordinator and all workers on this machine. */
@@ -27,6 +28,7 @@ export function addLaunchCommand(program: Command): void {
       "auto",
     )
     .addOption(workerDeviceOption())
+    .option("--profile", "at the end, tell where each step's time went; traces go to RUN/profile")
     .addHelpText(
       "after",
       "\nExample:\n  smallinit launch --data data/book --run runs/book --workers 2 --preset char --set steps=500\n" +
@@ -44,6 +46,7 @@ export function addLaunchCommand(program: Command): void {
         minWorkers: numLocalWorkers,
         numLocalWorkers,
         workerArguments: deviceArguments(options.device),
+        ...(options.profile === true ? { isProfiled: true } : {}),
       });
       process.exitCode = exitCode;
     });

@@ -12,6 +12,7 @@ interface WorkerCommandOptions {
   readonly device: string;
   readonly timeout: number;
   readonly threads?: number;
+  readonly profile?: string;
 }
 
 /** Seconds that a worker tries to reach its coordinator, which may be started after it. */
@@ -39,6 +40,10 @@ export function addWorkerCommand(program: Command): void {
       wholeNumber(1, 86_400),
       DEFAULT_TIMEOUT_SECONDS,
     )
+    .option(
+      "--profile <dir>",
+      "at the end, write there where each step's time went (default: not measured)",
+    )
     .addHelpText("after", "\nExample:\n  smallinit worker 'ws://10.0.0.5:7117#token'\n")
     .action(async (url: string, options: WorkerCommandOptions) => {
       // Loaded here: tfjs takes half a second that no other command should pay.
@@ -54,6 +59,7 @@ export function addWorkerCommand(program: Command): void {
         packageVersion: packageVersion(),
         log: stderrLog,
         stopSignal: stopSignalOfWorker(),
+        ...(options.profile === undefined ? {} : { profileFolder: options.profile }),
       });
       stderrLog.info(`Done: ${outcome.reason}.`);
     });

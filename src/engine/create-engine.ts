@@ -1,6 +1,7 @@
 import type { Environment } from "../base/environment.ts";
 import { TrainerError } from "../base/errors.ts";
 import { type Log, silentLog } from "../base/log.ts";
+import type { Profiler } from "../base/profiler.ts";
 import type { OnnxTarget } from "../compiler/onnx/emit-onnx.ts";
 import type { FleetConfiguration, ModelConfiguration } from "../configuration/configuration.ts";
 import type { Engine } from "./engine.ts";
@@ -25,6 +26,8 @@ export interface EngineOptions {
   readonly environment?: Environment;
   /** Hears why `auto` did not take the fastest. */
   readonly log?: Log;
+  /** Told what the parts of a gradient take. */
+  readonly profiler?: Profiler;
 }
 
 /**
@@ -80,17 +83,20 @@ function refuseUnless(condition: boolean, message: string): void {
 }
 
 async function createTensorflow(options: EngineOptions): Promise<Engine> {
-  const { model, device, precision = "f32", numThreads, environment = {} } = options;
+  const { model, device, precision = "f32", numThreads, environment = {}, profiler } = options;
   const { createTensorflowEngine } = await import("./tensorflow-engine.ts");
-  return createTensorflowEngine({ model, device, precision, numThreads, environment });
+  const profiling = profiler === undefined ? {} : { profiler };
+  const settings = { model, device, precision, numThreads, environment };
+  return createTensorflowEngine({ ...settings, ...profiling });
 }
 
 async function createOnnx(
-  { model, numThreads }: EngineOptions,
+  { model, numThreads, profiler }: EngineOptions,
   device: OnnxTarget,
 ): Promise<Engine> {
   const { createOnnxEngine } = await loadOnnx();
-  return createOnnxEngine({ model, device, numThreads });
+  const profiling = profiler === undefined ? {} : { profiler };
+  return createOnnxEngine({ model, device, numThreads, ...profiling });
 }
 
 /** Loaded when asked for: its native library is not there for every platform. */

@@ -1,4 +1,5 @@
 import { assert, defined } from "../base/assert.ts";
+import { noProfiler, type Profiler } from "../base/profiler.ts";
 import type { TensorPlace } from "../base/tensor-place.ts";
 import type { Graph } from "../compiler/graph.ts";
 import {
@@ -39,6 +40,7 @@ export interface OnnxEngineOptions {
   readonly device: OnnxTarget;
   /** Of the CPU. */
   readonly numThreads: number;
+  readonly profiler?: Profiler;
 }
 
 /**
@@ -69,14 +71,17 @@ class OnnxEngine implements Engine {
   readonly #device: OnnxTarget;
   readonly #opened: AsyncDisposable | undefined;
   readonly #numThreads: number;
+  readonly #profiler: Profiler;
   readonly #places: readonly TensorPlace[];
   readonly #parameters: Float32Array;
   readonly #parameterTensors: OnnxTensors;
   readonly #compiled = new Map<string, Promise<Compiled>>();
 
   /** @param opened the device, for the engine to dispose of; the CPU needs no opening. */
-  constructor({ model, device, numThreads }: OnnxEngineOptions, opened?: AsyncDisposable) {
+  constructor(options: OnnxEngineOptions, opened?: AsyncDisposable) {
+    const { model, device, numThreads, profiler = noProfiler } = options;
     this.#opened = opened;
+    this.#profiler = profiler;
     const { tensors, numParams } = parameterLayout(model);
     // Beside a GPU there is nothing for a second thread to do.
     this.#numThreads = device === "cpu" ? Math.min(numThreads, MAX_THREADS) : 1;
@@ -108,14 +113,25 @@ class OnnxEngine implements Engine {
   async gradient(block: TokenBlock, gradient: Float32Array): Promise<number> {
     const { length } = this.#parameters;
     assert(gradient.length === length, `a gradient of ${gradient.length} for ${length}`);
+    const profiler = this.#profiler;
+    let startMs = profiler.now();
     const columns = tokenColumns(this.#model, block);
+    profiler.end("tokens in", startMs);
+    startMs = profiler.now();
     const { outputs, rowSums } = await this.#run("gradient", traceGradient, block, columns);
+    profiler.end("native call", startMs);
+    startMs = profiler.now();
     for (const { name, offset, length } of this.#places) {
       const sum = rowSums.find((candidate) => candidate.name === gradientName(name));
       const place = gradient.subarray(offset, offset + length);
       if (sum === undefined) place.set(floatsNamed(outputs, gradientName(name)));
-      else addRows(sum, floatsNamed(outputs, sum.rows), columns.inputs, place);
+      else {
+        const rowsStartMs = profiler.now();
+        addRows(sum, floatsNamed(outputs, sum.rows), columns.inputs, place);
+        profiler.end("embedding rows", rowsStartMs);
+      }
     }
+    profiler.end("copies out", startMs);
     return lossOf(outputs);
   }
 

@@ -1,5 +1,6 @@
 import { assert } from "../base/assert.ts";
 import type { Environment } from "../base/environment.ts";
+import { noProfiler, type Profiler } from "../base/profiler.ts";
 import type { TensorPlace } from "../base/tensor-place.ts";
 import type { Graph } from "../compiler/graph.ts";
 import {
@@ -41,6 +42,7 @@ export interface TensorflowEngineOptions {
   readonly numThreads: number;
   /** The process's own environment: see `loadTensorflow`. */
   readonly environment: Environment;
+  readonly profiler?: Profiler;
 }
 
 /**
@@ -75,6 +77,7 @@ class TensorflowEngine implements Engine {
   readonly description: EngineDescription;
   readonly #model: ModelConfiguration;
   readonly #precision: MatrixPrecision;
+  readonly #profiler: Profiler;
   readonly #binding: TensorflowBinding;
   readonly #places: readonly TensorPlace[];
   /** A copy of the parameters, aligned as TensorFlow wants it: so it computes from here. */
@@ -84,7 +87,8 @@ class TensorflowEngine implements Engine {
   /** The tensor of `#vector`, and how many were put before it. */
   #parameters: { readonly id: number; readonly version: number };
 
-  constructor({ model, precision, ...settings }: TensorflowEngineOptions) {
+  constructor({ model, precision, profiler = noProfiler, ...settings }: TensorflowEngineOptions) {
+    this.#profiler = profiler;
     const { binding, device, numThreads } = loadTensorflow(settings);
     const runtime = `TensorFlow ${binding.TF_Version}${precision === "bf16" ? " bf16" : ""}`;
     this.description = { engine: "tensorflow", device, runtime, numThreads };
@@ -111,10 +115,15 @@ class TensorflowEngine implements Engine {
     const { length } = gradient;
     assert(length === this.#vector.length, `a gradient of ${length} for ${this.#vector.length}`);
     const names = this.#pieces.map(({ name }) => name);
+    const profiler = this.#profiler;
+    let startMs = profiler.now();
     const [lossId = -1, ...ids] = this.#runBlock("gradient", block, [LOSS, ...names]);
+    profiler.end("native call", startMs);
+    startMs = profiler.now();
     for (const [i, { offset }] of this.#pieces.entries()) {
       gradient.set(this.#take(ids[i] ?? -1), offset);
     }
+    profiler.end("copies out", startMs);
     return this.#take(lossId)[0] ?? Number.NaN;
   }
 

@@ -1,7 +1,9 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { defined } from "../base/assert.ts";
-import { systemClock } from "../base/clock.ts";
+import { machineClock, systemClock } from "../base/clock.ts";
 import { TrainerError } from "../base/errors.ts";
+import { noProfiler } from "../base/profiler.ts";
+import { SpanRing } from "../base/span-ring.ts";
 import type { Link } from "../protocol/link.ts";
 import { PROTOCOL_VERSION } from "../protocol/messages.ts";
 import { dial } from "../transport/dial.ts";
@@ -10,13 +12,21 @@ import { type Listener, listen } from "../transport/listen.ts";
 import { isLoopback } from "../transport/loopback.ts";
 import { Communication } from "./communication.ts";
 import { dialUntil } from "./dial-until.ts";
-import type { CommunicationSettings, ToCommunication, ToCompute } from "./thread-messages.ts";
+import type {
+  CommunicationSettings,
+  Stamped,
+  ToCommunication,
+  ToCompute,
+} from "./thread-messages.ts";
 
 // The entry of a worker's second thread: started by `runWorker`, from the compiled files alone.
 
 const port = defined(parentPort ?? undefined, "the port of a worker thread");
 const settings = workerData as CommunicationSettings;
-const tell = (message: ToCompute) => port.postMessage(message);
+const { spanMemory } = settings;
+const profiler = spanMemory === undefined ? noProfiler : new SpanRing(spanMemory, machineClock);
+const tell = (message: ToCompute) =>
+  port.postMessage(profiler.isOn ? { ...message, toldMs: profiler.now() } : message);
 // Keeps the thread alive while it waits for the coordinator to be started.
 port.ref();
 
@@ -47,6 +57,7 @@ async function communicate(): Promise<void> {
     dialPeer: (address, label) =>
       dial({ ...address, label, ...(token === undefined ? {} : { token }) }),
     clock: systemClock,
+    profiler,
     tell,
     onEnd: () => {
       port.unref();
@@ -54,7 +65,10 @@ async function communicate(): Promise<void> {
     },
   });
   communication = made;
-  port.on("message", (message: ToCommunication) => {
+  port.on("message", (message: Stamped<ToCommunication>) => {
+    if (message.type === "partial" && message.toldMs !== undefined) {
+      profiler.end("hand-off", message.toldMs);
+    }
     made.hear(message).catch((error: unknown) => made.fail(error));
   });
 }

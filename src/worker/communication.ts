@@ -1,6 +1,7 @@
 import { assertNever, defined } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import { TrainerError } from "../base/errors.ts";
+import type { Profiler } from "../base/profiler.ts";
 import { COORDINATOR_ID } from "../collective/exchange-plan.ts";
 import { attachKernels } from "../kernels/kernels.ts";
 import type { Link } from "../protocol/link.ts";
@@ -21,6 +22,8 @@ export interface CommunicationOptions {
   tell(message: ToCompute): void;
   /** Nothing more will be said or heard. */
   onEnd(): void;
+  /** Told what the parts of an exchange take. */
+  readonly profiler?: Profiler;
 }
 
 /** The memory that both threads work on, seen from here. */
@@ -167,8 +170,9 @@ export class Communication {
     const kernels = await attachKernels(map.memory);
     const selfId = defined(this.#welcome, "the welcome before the memory").workerId;
     const { numParams } = map;
+    const { profiler } = this.#options;
     const desk = new ExchangeDesk({
-      ...{ selfId, map, kernels },
+      ...{ selfId, map, kernels, ...(profiler === undefined ? {} : { profiler }) },
       onSummed: (moment) => this.#options.tell({ type: "summed", ...moment }),
       onViolation: (peerId, error) => this.#onViolation(peerId, error),
     });

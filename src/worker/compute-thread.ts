@@ -1,12 +1,14 @@
 import { assert, assertNever, defined } from "../base/assert.ts";
+import { noProfiler, type Profiler, type SpanName } from "../base/profiler.ts";
 import type { TensorPlace } from "../base/tensor-place.ts";
 import type { LeafFold } from "../collective/leaf-fold.ts";
 import type { EngineDescription } from "../engine/engine.ts";
 import type { Assign, Commit } from "../protocol/messages.ts";
 import { errorOf } from "./error-of.ts";
-import type { ToCommunication, ToCompute, Told } from "./thread-messages.ts";
+import type { Stamped, ToCommunication, ToCompute, Told } from "./thread-messages.ts";
 import type { Trainer } from "./trainer.ts";
 import {
+  type Attempt,
   initialWorkState,
   leavesDone,
   nextTask,
@@ -24,6 +26,8 @@ export interface ComputeMeans {
   readonly trainer: Trainer;
   /** To the communication thread. */
   tell(message: ToCommunication): void;
+  /** Told what the parts of a step take. */
+  readonly profiler?: Profiler;
 }
 
 /** How a worker's part ended by the coordinator's word. */
@@ -44,9 +48,15 @@ export class ComputeThread {
   #wake: () => void = () => undefined;
   #computeMs = 0;
   #computedAtMs = 0;
+  readonly #profiler: Profiler;
+  /** When the update before this step ended. */
+  #stepStartMs = 0;
+  /** When this thread began to wait for words; undefined while it works. */
+  #waitStartMs: number | undefined;
 
   constructor(means: ComputeMeans) {
     this.#means = means;
+    this.#profiler = means.profiler ?? noProfiler;
   }
 
   /** The parameters of `step` lie in memory: begins with them, and says so. */
@@ -64,7 +74,11 @@ export class ComputeThread {
   }
 
   /** Hears the communication thread. What it says wrong ends `run`. */
-  hear(message: ToCompute): void {
+  hear(message: Stamped<ToCompute>): void {
+    const { toldMs } = message;
+    if (toldMs !== undefined && this.#waitStartMs !== undefined) {
+      this.#profiler.end("hand-off", Math.max(toldMs, this.#waitStartMs));
+    }
     try {
       this.#take(message);
     } catch (error) {
@@ -86,6 +100,7 @@ export class ComputeThread {
    * @throws {TrainerError} what the communication thread has failed with, or the engine.
    */
   async run(): Promise<Ended> {
+    this.#stepStartMs = this.#profiler.now();
     for (;;) {
       await new Promise((resolve) => setImmediate(resolve));
       if (this.#failure !== undefined) throw this.#failure;
@@ -121,10 +136,15 @@ export class ComputeThread {
     }
   }
 
-  #woken(): Promise<void> {
-    return new Promise((resolve) => {
+  async #woken(): Promise<void> {
+    const startMs = this.#profiler.now();
+    this.#waitStartMs = startMs;
+    const name = WAITS[this.#state.attempt];
+    await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
+    this.#waitStartMs = undefined;
+    this.#profiler.end(name, startMs);
   }
 
   async #do(task: Task): Promise<void> {
@@ -147,6 +167,8 @@ export class ComputeThread {
       }
       case "update":
         this.#update(task.commit);
+        this.#profiler.end("step", this.#stepStartMs, step);
+        this.#stepStartMs = this.#profiler.now();
         break;
       case "evaluate": {
         const { evaluationId, batchIndex } = task.evaluate;
@@ -166,11 +188,13 @@ export class ComputeThread {
 
   #begin(assign: Assign): void {
     const { generation, step, ranges } = assign;
+    const startMs = this.#profiler.now();
     const range = defined(ranges[this.#state.memberIndex], "this member's leaves");
     this.#fold = this.#means.trainer.beginFold(range);
     this.#computeMs = 0;
     this.#means.tell({ type: "begin", generation, step, ranges });
     this.#state = taskDone(this.#state, { type: "begin", assign });
+    this.#profiler.end("begin", startMs);
     // More workers than leaves: some only take part in the exchange.
     if (this.#fold.nextLeaf === undefined) this.#endLeaves();
   }
@@ -182,16 +206,20 @@ export class ComputeThread {
     const { tokens, ranges } = defined(assigned.get(step), "the step's assignment");
     const range = defined(ranges[memberIndex], "this member's leaves");
     const startMs = performance.now();
+    const leafStartMs = this.#profiler.now();
     await this.#means.trainer.leaf(tokens, leaf - range.lo, fold.nextBuffer());
+    this.#profiler.end("leaf", leafStartMs, leaf);
     this.#computeMs += performance.now() - startMs;
     // A new generation may have been heard meanwhile: the fold is void.
     if (generation !== this.#state.generation) return;
+    const foldStartMs = this.#profiler.now();
     const partial = fold.endLeaf();
     if (partial !== undefined) {
       const { node, vector } = partial;
       const { byteOffset } = vector;
       this.#means.tell({ type: "partial", generation, step, node, byteOffset });
     }
+    this.#profiler.end("tree fold", foldStartMs, leaf);
     if (fold.nextLeaf === undefined) this.#endLeaves();
   }
 
@@ -212,3 +240,13 @@ export class ComputeThread {
     this.#means.tell({ type: "send", message });
   }
 }
+
+/** What a thread with nothing to do waits for, by how far its step is. */
+const WAITS: Readonly<Record<Attempt, SpanName>> = {
+  none: "wait for assignment",
+  // Never without a task.
+  computing: "wait for assignment",
+  exchanging: "wait for sum",
+  summed: "wait for sum",
+  ready: "wait for commit",
+};

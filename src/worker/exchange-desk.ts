@@ -1,5 +1,6 @@
 import { assert, defined } from "../base/assert.ts";
 import type { TrainerError } from "../base/errors.ts";
+import { noProfiler, type Profiler } from "../base/profiler.ts";
 import { Exchange } from "../collective/exchange.ts";
 import { planMesh, planStar } from "../collective/exchange-plan.ts";
 import { FrameMailbox, mailboxBytesPerPeer } from "../collective/frame-mailbox.ts";
@@ -19,6 +20,8 @@ export interface ExchangeDeskOptions {
   onSummed(moment: Moment): void;
   /** A peer's frame was wrong. */
   onViolation(peerId: number, error: TrainerError): void;
+  /** Told what the parts of an exchange take. */
+  readonly profiler?: Profiler;
 }
 
 /** Members of a generation and the links to those who take part in its exchanges. */
@@ -34,9 +37,14 @@ export class ExchangeDesk {
   /** Everything that touches the exchange goes through here, one after another. */
   #queue: Promise<void> = Promise.resolve();
   #exchange: Exchange | undefined;
+  readonly #profiler: Profiler;
+  /** Since when there is nothing to do but to wait for frames; undefined before our first partial. */
+  #idleSinceMs: number | undefined;
+  #exchangeStartMs: number | undefined;
 
   constructor(options: ExchangeDeskOptions) {
     this.#options = options;
+    this.#profiler = options.profiler ?? noProfiler;
     const { numParams, numLeaves } = options.map;
     const bytesPerPeerMax = mailboxBytesPerPeer(numParams + 1, numLeaves);
     this.#mailbox = new FrameMailbox({ bytesPerPeerMax });
@@ -53,7 +61,11 @@ export class ExchangeDesk {
       const { kernels, map } = this.#options;
       const plan = this.#exchange?.plan;
       if (plan?.generation !== generation || plan.step !== step) return;
+      const startMs = this.#profiler.now();
       this.#exchange?.addPartial(node, kernels.view(byteOffset, map.numParams + 1));
+      this.#profiler.end("add partial", startMs);
+      this.#exchangeStartMs ??= startMs;
+      this.#idleSinceMs = this.#profiler.now();
     });
   }
 
@@ -68,7 +80,13 @@ export class ExchangeDesk {
 
   /** A frame of a peer, for the open exchange or a later one. */
   receive(fromId: number, frame: TensorFrame): void {
+    if (this.#idleSinceMs !== undefined) {
+      this.#profiler.end("wait for peer", this.#idleSinceMs, fromId);
+    }
+    const startMs = this.#profiler.now();
     this.#mailbox.receive(fromId, frame);
+    this.#profiler.end("take frame", startMs, fromId);
+    if (this.#idleSinceMs !== undefined) this.#idleSinceMs = this.#profiler.now();
   }
 
   /** What a peer has sent ahead is void: its link has closed. */
@@ -94,10 +112,24 @@ export class ExchangeDesk {
     const scratch = kernels.view(map.scratch, map.scratchFloats);
     const exchange = new Exchange({ plan, selfId, links, sum, scratch, kernels });
     this.#exchange = exchange;
+    this.#idleSinceMs = undefined;
+    this.#exchangeStartMs = undefined;
     for (const { fromId, error } of this.#mailbox.open(exchange)) onViolation(fromId, error);
     void exchange.done.then((end) => {
-      if (end === "complete") onSummed({ generation, step });
+      if (end !== "complete") return;
+      this.#endSpans(step);
+      onSummed({ generation, step });
     });
+  }
+
+  #endSpans(step: number): void {
+    const startMs = this.#exchangeStartMs;
+    if (this.#idleSinceMs !== undefined) {
+      this.#profiler.end("wait for sending", this.#idleSinceMs);
+    }
+    if (startMs !== undefined) this.#profiler.end("exchange", startMs, step);
+    this.#idleSinceMs = undefined;
+    this.#exchangeStartMs = undefined;
   }
 
   #enqueue(action: () => void | Promise<void>): void {

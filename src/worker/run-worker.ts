@@ -10,7 +10,13 @@ import { parameterLayout } from "../model/parameter-layout.ts";
 import type { Welcome, WorkerFailed } from "../protocol/messages.ts";
 import { ComputeThread, type Ended } from "./compute-thread.ts";
 import { errorOf } from "./error-of.ts";
-import type { CommunicationSettings, ToCommunication, ToCompute } from "./thread-messages.ts";
+import { keepProfile, type ProfileKeeper } from "./keep-profile.ts";
+import type {
+  CommunicationSettings,
+  Stamped,
+  ToCommunication,
+  ToCompute,
+} from "./thread-messages.ts";
 import { Trainer } from "./trainer.ts";
 import { createTrainingMemory } from "./training-memory.ts";
 
@@ -32,6 +38,8 @@ export interface WorkerOptions {
   readonly log: Log;
   /** Aborted: leave the fleet at once. */
   readonly stopSignal: AbortSignal;
+  /** Folder for a trace and a table of where the time of the steps went; undefined: none. */
+  readonly profileFolder?: string;
 }
 
 /** How a worker's work ended: always by the coordinator's word. */
@@ -54,13 +62,15 @@ const GOODBYE_MS = 3000;
  */
 export async function runWorker(options: WorkerOptions): Promise<WorkerOutcome> {
   const { url, timeoutMs, name, packageVersion } = options;
-  const settings: CommunicationSettings = { url, timeoutMs, name, packageVersion };
+  const profile = options.profileFolder === undefined ? undefined : keepProfile();
+  const spanMemory = profile?.communicationMemory;
+  const settings: CommunicationSettings = { url, timeoutMs, name, packageVersion, spanMemory };
   // The compiled file: Node runs no TypeScript in a thread of its own.
   const thread = new Worker(new URL("./communication-thread.js", import.meta.url), {
     workerData: settings,
   });
   const inbox = new Inbox();
-  thread.on("message", (message: ToCompute) => inbox.put(message));
+  thread.on("message", (message: Stamped<ToCompute>) => inbox.put(message));
   thread.on("error", (error) => inbox.fail(error));
   thread.on("exit", () => inbox.fail(ended("The communication thread has ended by itself.")));
   options.stopSignal.addEventListener("abort", () => {
@@ -68,9 +78,12 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerOutcome> 
       new TrainerError("ERR_WORKER_STOPPED", "Stopped by request; the run goes on without."),
     );
   });
-  const tell = (message: ToCommunication) => thread.postMessage(message);
+  const tell = (message: ToCommunication) =>
+    thread.postMessage(
+      profile === undefined ? message : { ...message, toldMs: profile.compute.now() },
+    );
   try {
-    return await work(options, inbox, tell);
+    return await work(options, inbox, { tell, profile });
   } catch (error) {
     tell({ type: "send", message: farewellOf(error) });
     throw error;
@@ -87,10 +100,15 @@ function farewellOf(error: unknown): WorkerFailed {
   return { type: "worker-failed", code: isOurBug ? "ERR_BUG" : error.code, message };
 }
 
+interface WorkMeans {
+  tell(message: ToCommunication): void;
+  readonly profile: ProfileKeeper | undefined;
+}
+
 async function work(
   options: WorkerOptions,
   inbox: Inbox,
-  tell: (message: ToCommunication) => void,
+  { tell, profile }: WorkMeans,
 ): Promise<Ended> {
   const { log } = options;
   const welcome = await inbox.welcome();
@@ -103,11 +121,13 @@ async function work(
     `Joined as worker ${welcome.workerId}: ${numParams} parameters, ${configuration.steps} steps.`,
   );
   const engineName = options.engine ?? configuration.engine;
-  const { device, numThreads } = options;
+  const { device, numThreads, profileFolder } = options;
+  const profiling = profile === undefined ? {} : { profiler: profile.compute };
   const { precision } = configuration;
   await using engine = await createEngine({
     ...{ engine: engineName, device, model, precision, numThreads, log },
     ...(options.environment && { environment: options.environment }),
+    ...profiling,
   });
   const { description } = engine;
   log.info(
@@ -115,25 +135,33 @@ async function work(
   );
   const compute = new ComputeThread({
     ...{ workerId: welcome.workerId, layout: tensors, description, tell },
-    trainer: new Trainer({ configuration, layout: tensors, engine, memory }),
+    trainer: new Trainer({ configuration, layout: tensors, engine, memory, ...profiling }),
+    ...profiling,
   });
   if (!welcome.restore) {
     memory.parameters.set(initialParameters(model, configuration.seed));
     compute.begin(welcome.step);
   }
   inbox.handOver(compute);
-  // Awaited here: the engine is disposed of when this function ends.
-  return await compute.run();
+  try {
+    // Awaited here: the engine is disposed of when this function ends.
+    return await compute.run();
+  } finally {
+    // Also of a worker that fails: its profile may show why it was slow.
+    if (profileFolder !== undefined) {
+      log.info((await profile?.write(profileFolder, welcome.workerId))?.trimEnd() ?? "");
+    }
+  }
 }
 
 /** What the communication thread says, until the compute thread stands. */
 class Inbox {
-  #messages: ToCompute[] = [];
+  #messages: Stamped<ToCompute>[] = [];
   #failure: unknown;
   #compute: ComputeThread | undefined;
   #onFirst: () => void = () => undefined;
 
-  put(message: ToCompute): void {
+  put(message: Stamped<ToCompute>): void {
     if (this.#compute === undefined) this.#messages.push(message);
     else this.#compute.hear(message);
     this.#onFirst();

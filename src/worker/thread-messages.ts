@@ -23,7 +23,12 @@ export interface CommunicationSettings {
   readonly timeoutMs: number;
   readonly name: string;
   readonly packageVersion: string;
+  /** Where to keep spans of time, for a `SpanRing`; undefined: they are not asked for. */
+  readonly spanMemory: SharedArrayBuffer | undefined;
 }
+
+/** A message between the threads with the moment of its sending, while spans of time are kept. */
+export type Stamped<Words> = Words & { readonly toldMs?: number };
 
 /** What the coordinator says to the compute thread, by way of the communication thread. */
 export type WorkMessage = Welcome | Form | Assign | Commit | Evaluate | SendSnapshot;

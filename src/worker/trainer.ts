@@ -1,5 +1,6 @@
 import { defined } from "../base/assert.ts";
 import { digestOf } from "../base/digest.ts";
+import { noProfiler, type Profiler } from "../base/profiler.ts";
 import type { TensorPlace } from "../base/tensor-place.ts";
 import { LeafFold } from "../collective/leaf-fold.ts";
 import { type Configuration, leavesPerStep } from "../configuration/configuration.ts";
@@ -15,6 +16,8 @@ export interface TrainerOptions {
   readonly layout: readonly TensorPlace[];
   readonly engine: Engine;
   readonly memory: TrainingMemory;
+  /** Told what the parts of a step take. */
+  readonly profiler?: Profiler;
 }
 
 /** What all members must find the same in a step. */
@@ -28,22 +31,29 @@ export interface StepSums {
 export class Trainer {
   readonly #options: TrainerOptions;
   readonly #numTokens: number;
+  readonly #profiler: Profiler;
   #sums: StepSums = { lossSum: 0, gradientNorm: 0 };
   #snapshot: SharedArrayBuffer | undefined;
 
   constructor(options: TrainerOptions) {
     const { batchSize, contextLength } = options.configuration;
     this.#options = options;
+    this.#profiler = options.profiler ?? noProfiler;
     this.#numTokens = batchSize * contextLength;
   }
 
   /** Hands the parameters in memory to the engine. */
   putParameters(): void {
+    const startMs = this.#profiler.now();
     this.#options.engine.putParameters(this.#options.memory.parameters);
+    this.#profiler.end("put parameters", startMs);
   }
 
   digest(): string {
-    return digestOf(this.#options.memory.parameters);
+    const startMs = this.#profiler.now();
+    const digest = digestOf(this.#options.memory.parameters);
+    this.#profiler.end("digest", startMs);
+    return digest;
   }
 
   /** Begins to fold the gradients of some leaves; the former fold's buffers are taken. */
@@ -71,7 +81,9 @@ export class Trainer {
   sums(): StepSums {
     const { kernels, sum, map } = this.#options.memory;
     const lossSum = defined(sum[map.numParams], "the loss sum");
+    const startMs = this.#profiler.now();
     const gradientNorm = gradientNormOf(kernels, this.#gradientSum(), this.#numTokens);
+    this.#profiler.end("norm", startMs);
     this.#sums = { lossSum, gradientNorm };
     return this.#sums;
   }
@@ -80,6 +92,7 @@ export class Trainer {
   update(step: number): void {
     const { configuration, layout, memory } = this.#options;
     const { kernels, parameters, firstMoments, secondMoments } = memory;
+    const startMs = this.#profiler.now();
     applyUpdate({
       ...{ kernels, layout, parameters, firstMoments, secondMoments, step },
       gradientSum: this.#gradientSum(),
@@ -87,23 +100,30 @@ export class Trainer {
       gradientNorm: this.#sums.gradientNorm,
       training: configuration,
     });
+    this.#profiler.end("optimizer", startMs);
     this.putParameters();
   }
 
   /** The loss sum of a validation batch. */
-  evaluate({ numSequences, length, tokens }: Evaluate): Promise<number> {
-    return this.#options.engine.loss({ numSequences, length, tokens: tokensOf(tokens) });
+  async evaluate({ numSequences, length, tokens }: Evaluate): Promise<number> {
+    const startMs = this.#profiler.now();
+    const block = { numSequences, length, tokens: tokensOf(tokens) };
+    const lossSum = await this.#options.engine.loss(block);
+    this.#profiler.end("evaluation", startMs);
+    return lossSum;
   }
 
   /** Copies the state into a buffer of its own, f32[3 · numParams], the same one each time. */
   copyState(): SharedArrayBuffer {
     const { parameters, firstMoments, secondMoments, map } = this.#options.memory;
     const { numParams } = map;
+    const startMs = this.#profiler.now();
     this.#snapshot ??= new SharedArrayBuffer(3 * numParams * Float32Array.BYTES_PER_ELEMENT);
     const copy = new Float32Array(this.#snapshot);
     [parameters, firstMoments, secondMoments].forEach((vector, i) => {
       copy.set(vector, i * numParams);
     });
+    this.#profiler.end("snapshot", startMs);
     return this.#snapshot;
   }
 
