@@ -18,6 +18,7 @@ const FOLDERS = [
   "checkpoint",
   "model",
   "compiler",
+  "export",
   "engine",
   "transport",
   "worker",

@@ -27,19 +27,10 @@ export interface EngineChoice {
  * @throws {TrainerError} ERR_CHECKPOINT_MISSING, ERR_CHECKPOINT_DAMAGED, and those of engines.
  */
 export async function openModel(path: string, choice: EngineChoice): Promise<OpenModel> {
-  const checkpoint = await loadCheckpoint(await checkpointAt(path), { withOptimizer: false });
+  const checkpoint = await loadModel(path);
   const model = modelOf(checkpoint.configuration);
   // Loaded here: tfjs takes half a second that commands without a model should not pay.
-  const { parameterLayout } = await import("../model/parameter-layout.ts");
   const { createEngine } = await import("../engine/create-engine.ts");
-  const { numParams } = parameterLayout(model);
-  if (numParams !== checkpoint.parameters.length) {
-    throw new TrainerError(
-      "ERR_CHECKPOINT_DAMAGED",
-      `${path} holds ${checkpoint.parameters.length} parameters, but its configuration makes a model of ` +
-        `${numParams}. The folder mixes two runs; use another checkpoint.`,
-    );
-  }
   const engine = await createEngine({
     engine: choice.engine,
     device: choice.device,
@@ -50,6 +41,26 @@ export async function openModel(path: string, choice: EngineChoice): Promise<Ope
   });
   engine.putParameters(checkpoint.parameters);
   return { checkpoint, engine };
+}
+
+/**
+ * Reads a checkpoint, or the newest one of a run folder, and checks that its parameters make its model.
+ *
+ * @throws {TrainerError} ERR_CHECKPOINT_MISSING, ERR_CHECKPOINT_DAMAGED.
+ */
+export async function loadModel(path: string): Promise<Checkpoint> {
+  const checkpoint = await loadCheckpoint(await checkpointAt(path), { withOptimizer: false });
+  const { parameterLayout } = await import("../model/parameter-layout.ts");
+  const model = modelOf(checkpoint.configuration);
+  const { numParams } = parameterLayout(model);
+  if (numParams !== checkpoint.parameters.length) {
+    throw new TrainerError(
+      "ERR_CHECKPOINT_DAMAGED",
+      `${path} holds ${checkpoint.parameters.length} parameters, but its configuration makes a model of ` +
+        `${numParams}. The folder mixes two runs; use another checkpoint.`,
+    );
+  }
+  return checkpoint;
 }
 
 /** A checkpoint's folder: `path` itself, or the newest one of the run at `path`. */

@@ -3,6 +3,9 @@ import type { Operation } from "./operation.ts";
 /** Element types that occur in the traced programs. */
 export type DataType = "float32" | "int32" | "bool";
 
+/** A size that is known only when the graph runs, as ONNX and TensorFlow write it in a shape. */
+export const ANY = -1;
+
 /** One tensor of a graph. Identity is the object itself: two values of the same shape stay two. */
 export interface Value {
   readonly shape: readonly number[];
@@ -27,6 +30,8 @@ export interface Constant {
   readonly value: Value;
   /** Row-major; booleans as 0 and 1 in an Int32Array. */
   readonly data: Float32Array | Int32Array;
+  /** What readers of a written file are to see; unique in the graph. */
+  readonly name?: string;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
 import { defined } from "../base/assert.ts";
 import type { ModelConfiguration } from "../configuration/configuration.ts";
 import { decodeStep } from "../model/decode-step.ts";
@@ -17,7 +17,7 @@ export interface BlockShape {
 
 /** Name of the program's loss sum, f32[]. */
 export const LOSS = "loss";
-/** Name of the program's logits, f32[numSequences · length, vocabSize]. */
+/** Name of the program's logits. */
 export const LOGITS = "logits";
 /** Name of the program's input tokens, i32[numSequences, length]. */
 export const INPUTS = "inputs";
@@ -57,12 +57,33 @@ export function traceLoss(model: ModelConfiguration, block: BlockShape): Graph {
   });
 }
 
-/** Inputs: the parameters by name, INPUTS. Output: LOGITS. */
+/** Inputs: the parameters by name, INPUTS. Output: LOGITS, f32[numSequences · length, vocabSize]. */
 export function traceLogits(model: ModelConfiguration, block: BlockShape): Graph {
   const { tensors } = parameterLayout(model);
   return trace(inputsOf(model, block, [INPUTS]), (given) => {
     const parameters = tensors.map(({ name }) => tensorNamed(given, name));
     return { [LOGITS]: forward(model, parameters, matrix(given, INPUTS)) };
+  });
+}
+
+/**
+ * As `traceLogits`, for a batch whose size no constant and no operation depends on, only shapes do: see
+ * `withAnyBatch`. Output: LOGITS, f32[numSequences, length, vocabSize].
+ */
+export function traceForward(model: ModelConfiguration, block: BlockShape): Graph {
+  const { numSequences, length } = block;
+  const { tensors } = parameterLayout(model);
+  return trace(inputsOf(model, block, [INPUTS]), (given) => {
+    const parameters = tensors.map(({ name }) => tensorNamed(given, name));
+    const inputs = matrix(given, INPUTS);
+    const row = tf.tensor1d(
+      Int32Array.from({ length }, (_, t) => t),
+      "int32",
+    ); // [T]
+    const rows = tf.add(tf.mul(inputs, tf.scalar(0, "int32")), row); // [B, T]
+    const positions = tf.reshape(rows, [numSequences * length]) as tf.Tensor1D; // [B · T]
+    const logits = forward(model, parameters, inputs, positions); // [B · T, V]
+    return { [LOGITS]: tf.reshape(logits, [numSequences, length, model.vocabSize]) }; // [B, T, V]
   });
 }
 

@@ -16,17 +16,18 @@ import { rotationTable } from "./rotary.ts";
  *
  * @param tensors the parameters in layout order.
  * @param inputs i32[B, T], token ids; T at most `contextLength`.
+ * @param positions i32[B · T], each row's place in its sequence, where it is made otherwise than here.
  * @returns f32[B · T, V].
  */
 export function forward(
   model: ModelConfiguration,
   tensors: readonly tf.Tensor[],
   inputs: tf.Tensor2D,
+  positions = positionIds(inputs),
 ): tf.Tensor2D {
   const [numSequences, length] = inputs.shape;
   const parameters = modelParameters(model, tensors);
   const tokens = tf.reshape(inputs, [numSequences * length]) as tf.Tensor1D; // [N]
-  const positions = positionIds(numSequences, length); // [N]
   const span = causalSpan(model, numSequences, length);
   const x = embedTokens(parameters, tokens, positions); // [N, C]
   return logitsOf(parameters, blocks(model, parameters, span, x)); // [N, V]
@@ -107,7 +108,7 @@ function rotationOf(model: ModelConfiguration, length: number) {
   return { cos: tf.tensor2d(cos, [length, numPairs]), sin: tf.tensor2d(sin, [length, numPairs]) };
 }
 
-function positionIds(numSequences: number, length: number): tf.Tensor1D {
+function positionIds({ shape: [numSequences, length] }: tf.Tensor2D): tf.Tensor1D {
   const ids = Int32Array.from({ length: numSequences * length }, (_, row) => row % length);
   return tf.tensor1d(ids, "int32"); // [N]
 }

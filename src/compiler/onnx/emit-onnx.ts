@@ -28,6 +28,7 @@ export function emitOnnx(traced: Graph, target: OnnxTarget = "cpu"): Uint8Array<
     if (computed.has(value) && !builder.isNamed(value)) builder.nameValue(value, name);
   }
   for (const constant of graph.constants) {
+    if (constant.name !== undefined) builder.nameValue(constant.value, constant.name);
     builder.initializers.push(tensorOf(constant, builder.nameOf(constant.value)));
   }
   for (const node of graph.nodes) lowerNode(builder, node);

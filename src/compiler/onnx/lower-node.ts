@@ -1,6 +1,6 @@
 import { defined } from "../../base/assert.ts";
 import type { GraphNode } from "../graph.ts";
-import { numElements } from "../graph.ts";
+import { ANY, numElements } from "../graph.ts";
 import type { BinaryFunction, Operation, UnaryFunction } from "../operation.ts";
 import type { ModelBuilder } from "./model-builder.ts";
 import { ONNX_TYPE, type OnnxAttribute } from "./protobuf.ts";
@@ -176,9 +176,12 @@ function lowerAddAtIndex(site: Site, { amount }: OperationOf<"addAtIndex">): voi
   });
 }
 
+/** An end beyond every tensor, which `Slice` takes for the end. */
+const TO_THE_END = 2 ** 31 - 1;
+
 function lowerSlice(site: Site, { begin }: OperationOf<"slice">): void {
   const { builder, inputs, outputs, shape } = site;
-  const ends = begin.map((start, i) => start + (shape[i] ?? 0));
+  const ends = begin.map((start, i) => (shape[i] === ANY ? TO_THE_END : start + (shape[i] ?? 0)));
   const axes = shape.map((_, i) => i);
   const bounds = [begin, ends, axes].map((numbers) => builder.int64(numbers));
   builder.add("Slice", [...inputs, ...bounds], outputs);

@@ -1,4 +1,5 @@
 import { PbfWriter } from "pbf";
+import { ANY } from "../graph.ts";
 
 /** Element types of ONNX tensors, by their numbers in onnx.proto. */
 export const ONNX_TYPE = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
@@ -19,6 +20,7 @@ export interface OnnxTensor {
 export interface OnnxValue {
   readonly name: string;
   readonly type: OnnxType;
+  /** `ANY` is written as the named dimension "batch". */
   readonly shape: readonly number[];
 }
 
@@ -132,5 +134,6 @@ function writeShape(shape: readonly number[], pbf: PbfWriter): void {
 }
 
 function writeDimension(size: number, pbf: PbfWriter): void {
-  pbf.writeVarintField(1, size);
+  if (size === ANY) pbf.writeStringField(2, "batch");
+  else pbf.writeVarintField(1, size);
 }

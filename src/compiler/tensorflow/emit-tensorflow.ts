@@ -1,9 +1,9 @@
 import { defined } from "../../base/assert.ts";
-import type { Constant, Graph, Value } from "../graph.ts";
+import type { Constant, Graph, NamedValue, Value } from "../graph.ts";
 import { GraphBuilder } from "./graph-builder.ts";
 import type { MatrixPrecision } from "./lower-node.ts";
 import { lowerNode } from "./lower-node.ts";
-import { writeSavedModel } from "./protobuf.ts";
+import { type Signature, type TensorflowNode, writeSavedModel } from "./protobuf.ts";
 
 /** How a graph is to be written. */
 export interface TensorflowOptions {
@@ -43,10 +43,48 @@ export function emitTensorflow(
     if (variables.includes(name)) assignments[name] = addVariable(builder, value);
     else feeds[name] = `${addPlaceholder(builder, value, builder.nameOf(value))}:0`;
   }
-  for (const constant of graph.constants) addConstant(builder, constant);
-  for (const node of graph.nodes) lowerNode(builder, node, precision);
+  addNodes(builder, graph, precision);
   for (const { name, value } of graph.outputs) fetches[name] = `${builder.nameOf(value)}:0`;
   return { savedModel: writeSavedModel(builder.nodes), feeds, fetches, assignments };
+}
+
+/** A graph that others load: its inputs and outputs have their names in the graph, and a signature. */
+export interface ServedGraph {
+  readonly nodes: readonly TensorflowNode[];
+  readonly signature: Signature;
+}
+
+/** Translates a graph for programs other than this one, with products in f32. */
+export function serveInTensorflow(graph: Graph): ServedGraph {
+  const builder = new GraphBuilder();
+  for (const { name, value } of graph.inputs) {
+    builder.nameValue(value, name);
+    addPlaceholder(builder, value, name);
+  }
+  addNodes(builder, graph, "f32");
+  for (const { name, value } of graph.outputs) {
+    builder.add("Identity", [builder.nameOf(value)], name, { T: { type: value.dataType } });
+  }
+  return {
+    nodes: builder.nodes,
+    signature: { inputs: tensorsOf(graph.inputs), outputs: tensorsOf(graph.outputs) },
+  };
+}
+
+function tensorsOf(values: readonly NamedValue[]): Signature["inputs"] {
+  return Object.fromEntries(
+    values.map(({ name, value: { shape, dataType } }) => {
+      return [name, { tensor: `${name}:0`, type: dataType, shape }];
+    }),
+  );
+}
+
+function addNodes(builder: GraphBuilder, graph: Graph, precision: MatrixPrecision): void {
+  for (const constant of graph.constants) {
+    if (constant.name !== undefined) builder.nameValue(constant.value, constant.name);
+    addConstant(builder, constant);
+  }
+  for (const node of graph.nodes) lowerNode(builder, node, precision);
 }
 
 function addPlaceholder(builder: GraphBuilder, { shape, dataType }: Value, name: string): string {

@@ -15,6 +15,11 @@ export class GraphBuilder {
   readonly #names = new Map<Value, string>();
   readonly #shared = new Map<string, string>();
 
+  /** Fixes the name of the tensor that holds `value`. */
+  nameValue(value: Value, name: string): void {
+    this.#names.set(value, name);
+  }
+
   /** The name of the tensor that holds `value`. */
   nameOf(value: Value): string {
     const name = this.#names.get(value) ?? `v${this.#names.size}`;

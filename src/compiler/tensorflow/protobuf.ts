@@ -42,19 +42,65 @@ export interface TensorflowNode {
 }
 
 /** GraphDef version of TensorFlow 2.9, the oldest that has to read what is written here. */
-const PRODUCER = 1087;
+export const PRODUCER = 1087;
 
-/** The bytes of a `saved_model.pb` with one graph under the tag `serve`. */
-export function writeSavedModel(nodes: readonly TensorflowNode[]): Uint8Array<ArrayBuffer> {
+/** What a graph takes and gives, under names for whoever serves it. */
+export interface Signature {
+  readonly inputs: Readonly<Record<string, SignatureTensor>>;
+  readonly outputs: Readonly<Record<string, SignatureTensor>>;
+}
+
+/** A tensor that is fed or fetched. */
+export interface SignatureTensor {
+  /** "operation:0". */
+  readonly tensor: string;
+  readonly type: TensorflowType;
+  /** `ANY` for a size that is known only when the graph runs. */
+  readonly shape: readonly number[];
+}
+
+/** The bytes of a `saved_model.pb` with one graph under the tag `serve`, its signature `serving_default`. */
+export function writeSavedModel(
+  nodes: readonly TensorflowNode[],
+  signature?: Signature,
+): Uint8Array<ArrayBuffer> {
   const pbf = new PbfWriter();
   pbf.writeVarintField(1, 1);
-  pbf.writeMessage(2, writeMetaGraph, nodes);
+  pbf.writeMessage(2, writeMetaGraph, { nodes, signature });
   return new Uint8Array(pbf.finish());
 }
 
-function writeMetaGraph(nodes: readonly TensorflowNode[], pbf: PbfWriter): void {
+interface MetaGraph {
+  readonly nodes: readonly TensorflowNode[];
+  readonly signature: Signature | undefined;
+}
+
+function writeMetaGraph({ nodes, signature }: MetaGraph, pbf: PbfWriter): void {
   pbf.writeMessage(1, (_, info) => info.writeStringField(4, "serve"), undefined);
   pbf.writeMessage(2, writeGraph, nodes);
+  if (signature !== undefined) pbf.writeMessage(5, writeSignatureEntry, signature);
+}
+
+function writeSignatureEntry(signature: Signature, pbf: PbfWriter): void {
+  pbf.writeStringField(1, "serving_default");
+  pbf.writeMessage(2, writeSignature, signature);
+}
+
+function writeSignature({ inputs, outputs }: Signature, pbf: PbfWriter): void {
+  for (const entry of Object.entries(inputs)) pbf.writeMessage(1, writeTensorEntry, entry);
+  for (const entry of Object.entries(outputs)) pbf.writeMessage(2, writeTensorEntry, entry);
+  pbf.writeStringField(3, "tensorflow/serving/predict");
+}
+
+function writeTensorEntry([name, info]: readonly [string, SignatureTensor], pbf: PbfWriter): void {
+  pbf.writeStringField(1, name);
+  pbf.writeMessage(2, writeTensorInfo, info);
+}
+
+function writeTensorInfo({ tensor, type, shape }: SignatureTensor, pbf: PbfWriter): void {
+  pbf.writeStringField(1, tensor);
+  pbf.writeVarintField(2, TENSORFLOW_TYPE[type]);
+  pbf.writeMessage(3, writeShape, shape);
 }
 
 function writeGraph(nodes: readonly TensorflowNode[], pbf: PbfWriter): void {
