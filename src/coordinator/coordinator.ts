@@ -93,6 +93,7 @@ export class Coordinator {
   #tick(): void {
     this.#cancelTick = this.#means.clock.after(TICK_MS, () => this.#tick());
     this.dispatch({ type: "tick" });
+    this.#inBackground(this.#means.journal.sync());
     this.#means.onStatus(statusOf(this.#state, this.#means.clock.nowMs()));
   }
 
@@ -181,7 +182,7 @@ export class Coordinator {
         this.#inBackground(this.#save(effect));
         return;
       case "rewind":
-        this.#inBackground(journal.rewind(effect.step));
+        journal.rewind(effect);
         return;
       case "metrics":
         journal.metrics(effect.row);

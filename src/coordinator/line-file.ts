@@ -1,73 +1,111 @@
-import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
-import { writeFileAtomically } from "../base/atomic-file.ts";
+import {
+  closeSync,
+  fdatasync,
+  fdatasyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  writeSync,
+} from "node:fs";
+import { promisify } from "node:util";
 import type { Log } from "../base/log.ts";
 import { asWriteError, systemCode } from "../base/write-error.ts";
 
-/** A file of one JSON object a line, only ever appended to. */
+const syncData = promisify(fdatasync);
+
+/** A file of one JSON object a line, appended to and cut at its end alone. */
 export class LineFile {
   readonly #path: string;
   readonly #log: Log;
   #handle: number | undefined;
   #hasFailed = false;
-  /** Lines that came while the file was being rewritten. */
-  #waiting: string[] | undefined;
+  /** Whether the disk may lack some of what was written. */
+  #isDirty = false;
+  #syncing: Promise<void> | undefined;
 
   /** @throws {TrainerError} ERR_WRITE when it cannot be opened. */
   constructor(path: string, log: Log) {
     this.#path = path;
     this.#log = log;
-    this.#open();
-  }
-
-  /**
-   * Appends a line. A full disk must not end a run that computes: the first failure is told, and later
-   * lines are tried again.
-   */
-  append(line: object): void {
-    const text = `${JSON.stringify(line)}\n`;
-    if (this.#waiting === undefined) this.#write(text);
-    else this.#waiting.push(text);
-  }
-
-  /** Keeps only the lines that `isKept` accepts; broken lines, left by a crash, go as well. */
-  async filter(isKept: (line: Readonly<Record<string, unknown>>) => boolean): Promise<void> {
-    this.close();
-    this.#waiting = [];
-    const kept = readLines(this.#path).filter(isKept);
-    await writeFileAtomically(this.#path, kept.map((line) => `${JSON.stringify(line)}\n`).join(""));
-    this.#open();
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    for (const text of waiting) this.#write(text);
-  }
-
-  close(): void {
-    if (this.#handle !== undefined) closeSync(this.#handle);
-    this.#handle = undefined;
-  }
-
-  #write(text: string): void {
-    if (this.#handle === undefined) return;
     try {
-      // Synchronous: a line is there when the step after it begins, and in order.
-      writeSync(this.#handle, text);
-      this.#hasFailed = false;
+      this.#handle = openSync(path, "a");
     } catch (error) {
-      const failure = asWriteError(this.#path, error);
-      const message = failure instanceof Error ? failure.message : String(failure);
-      if (!this.#hasFailed) this.#log.warn(message);
-      this.#hasFailed = true;
+      throw asWriteError(path, error);
     }
   }
 
-  #open(): void {
+  /**
+   * Appends a line, which outlives this process from then on; `sync` lets it outlive the machine. A full
+   * disk must not end a run that computes: the first failure is told, and later lines are tried again.
+   */
+  append(line: object): void {
+    if (this.#handle === undefined) return;
+    const text = `${JSON.stringify(line)}\n`;
     try {
-      this.#handle = openSync(this.#path, "a");
+      // Synchronous: a line is there before anything that follows it is done. What a full disk took
+      // of a former line must not be glued to this one.
+      writeSync(this.#handle, this.#hasFailed ? `\n${text}` : text);
+      this.#hasFailed = false;
+      this.#isDirty = true;
+    } catch (error) {
+      this.#tell(error);
+    }
+  }
+
+  /**
+   * Cuts the file before the first line that `isKept` refuses, and half a line that a crash has left
+   * at the end. At once: nothing is ever half cut.
+   *
+   * @throws {TrainerError} ERR_WRITE.
+   */
+  cut(isKept: (line: Readonly<Record<string, unknown>>) => boolean): void {
+    if (this.#handle === undefined) return;
+    const bytes = readFileSync(this.#path);
+    let begin = 0;
+    for (;;) {
+      const end = bytes.indexOf(NEWLINE, begin);
+      if (end === -1) break;
+      const line = parsed(bytes.toString("utf8", begin, end));
+      if (line !== undefined && !isKept(line)) break;
+      begin = end + 1;
+    }
+    if (begin === bytes.length) return;
+    try {
+      ftruncateSync(this.#handle, begin);
+      fdatasyncSync(this.#handle);
     } catch (error) {
       throw asWriteError(this.#path, error);
     }
   }
+
+  /** Waits until the disk has all lines appended so far. */
+  async sync(): Promise<void> {
+    const before = this.#syncing;
+    await before;
+    // Another caller has begun one meanwhile, which takes our lines along.
+    if (this.#syncing !== before) return this.#syncing;
+    if (!this.#isDirty || this.#handle === undefined) return;
+    this.#isDirty = false;
+    this.#syncing = syncData(this.#handle).catch((error: unknown) => this.#tell(error));
+    await this.#syncing;
+  }
+
+  /** Closes the file once the disk has all of it. */
+  async close(): Promise<void> {
+    await this.sync();
+    if (this.#handle !== undefined) closeSync(this.#handle);
+    this.#handle = undefined;
+  }
+
+  #tell(error: unknown): void {
+    const failure = asWriteError(this.#path, error);
+    const message = failure instanceof Error ? failure.message : String(failure);
+    if (!this.#hasFailed) this.#log.warn(message);
+    this.#hasFailed = true;
+  }
 }
+
+const NEWLINE = 10;
 
 /** The objects of a file of lines; none when there is no file. Broken lines are left out. */
 export function readLines(path: string): readonly Readonly<Record<string, unknown>>[] {
@@ -78,12 +116,17 @@ export function readLines(path: string): readonly Readonly<Record<string, unknow
     if (systemCode(error) === "ENOENT") return [];
     throw error;
   }
-  return text.split("\n").flatMap((line) => {
-    try {
-      const value: unknown = JSON.parse(line);
-      return typeof value === "object" && value !== null ? [{ ...value }] : [];
-    } catch {
-      return [];
-    }
-  });
+  return text
+    .split("\n")
+    .map(parsed)
+    .filter((line) => line !== undefined);
+}
+
+function parsed(line: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? { ...value } : undefined;
+  } catch {
+    return undefined;
+  }
 }

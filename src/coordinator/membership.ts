@@ -184,7 +184,7 @@ export function rewind(turn: Turn): void {
     ...{ step, assignedThrough: step, evaluatedStep: Math.min(evaluatedStep, step) },
     agreed: digest === undefined ? undefined : { step, digest },
   });
-  emit(turn, { type: "rewind", step });
+  emit(turn, { type: "rewind", step, evaluatedStep: Math.min(evaluatedStep, step) });
   record(turn, { type: "rewind", step, from });
   say(turn, `The last worker is lost; the run goes back from step ${from} to ${step}.`, "warn");
 }

@@ -1,15 +1,27 @@
 import { assignLeaves } from "../collective/assign-leaves.ts";
 import { record, type Turn, update } from "./turn.ts";
 
-/** Most commits of one line of events.jsonl: what a killed coordinator may leave unsaid. */
+/** Most commits of one line of events.jsonl. */
 const MAX_COMMITS_PER_LINE = 50;
 
-/** Notes that the current step was committed by the current fleet. */
+/**
+ * Notes that the current step was committed by the current fleet.
+ *
+ * A `leaves` line says whose the leaves are from this step on before the first of a range counts: so a
+ * coordinator that is killed before the range's `commits` line leaves all that the line needs (see
+ * `readFormerRun`).
+ */
 export function noteCommit(turn: Turn): void {
-  const { step, generation, unrecorded } = turn.state;
-  const from = unrecorded?.from ?? step;
-  update(turn, { unrecorded: { from, to: step + 1, generation } });
-  if (step + 1 - from >= MAX_COMMITS_PER_LINE) recordCommits(turn);
+  const { step, generation, unrecorded, members, plan } = turn.state;
+  if (unrecorded === undefined) {
+    const ranges = assignLeaves(plan.numLeaves, members.length);
+    const leaves = ranges.map(({ lo, hi }, i) => ({ workerId: members[i], lo, hi }));
+    record(turn, { type: "leaves", from: step, generation, leaves });
+    update(turn, { unrecorded: { from: step, to: step + 1, generation, leaves } });
+    return;
+  }
+  update(turn, { unrecorded: { ...unrecorded, to: step + 1 } });
+  if (step + 1 - unrecorded.from >= MAX_COMMITS_PER_LINE) recordCommits(turn);
 }
 
 /**
@@ -17,10 +29,8 @@ export function noteCommit(turn: Turn): void {
  * exactly one worker. Before anything that could make the division of leaves another.
  */
 export function recordCommits(turn: Turn): void {
-  const { unrecorded, members, plan } = turn.state;
+  const { unrecorded } = turn.state;
   if (unrecorded === undefined) return;
-  const ranges = assignLeaves(plan.numLeaves, members.length);
-  const leaves = ranges.map(({ lo, hi }, i) => ({ workerId: members[i], lo, hi }));
-  record(turn, { type: "commits", ...unrecorded, leaves });
+  record(turn, { type: "commits", ...unrecorded });
   update(turn, { unrecorded: undefined });
 }

@@ -13,6 +13,7 @@ import { listen } from "../transport/listen.ts";
 import { Coordinator } from "./coordinator.ts";
 import { FROM_SEED, findStart } from "./find-start.ts";
 import { reachableHost } from "./reachable-host.ts";
+import { type FormerRun, readFormerRun } from "./read-former-run.ts";
 import type { RunOutcome } from "./run-effects.ts";
 import {
   checkRunFolder,
@@ -22,7 +23,7 @@ import {
 } from "./run-folder.ts";
 import { RunJournal } from "./run-journal.ts";
 import { DEFAULT_WAIT_LIMITS, type RunPlan } from "./run-plan.ts";
-import { initialRunState, type RunState } from "./run-state.ts";
+import { initialRunState, type RunStart, type RunState } from "./run-state.ts";
 import type { RunStatus } from "./run-status.ts";
 import type { RunSummary } from "./run-summary.ts";
 import { SnapshotStore } from "./snapshot-store.ts";
@@ -92,11 +93,13 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   });
   await makeRunFolder(runFolder);
   await writeRunConfiguration(runFolder, { configuration, dataFolder: options.dataFolder });
-  const journal = await RunJournal.open({
-    ...{ runFolder, configuration, start: found.start, formerWallMs: found.wallMs, log },
+  const former = readFormerRun(runFolder);
+  const journal = RunJournal.open({
+    ...{ runFolder, configuration, former, formerWallMs: found.wallMs, log },
     elapsedMs: () => clock.nowMs() - startMs,
   });
   try {
+    goBack(journal, former, found.start);
     const coordinator = new Coordinator(
       {
         ...{ configuration, batches, journal, clock, log, tokenizer: data.tokenizer },
@@ -119,8 +122,15 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
     await writeSummary(runFolder, summary);
     return summary;
   } finally {
-    journal.close();
+    await journal.close();
   }
+}
+
+/** What a run did after the checkpoint at which it starts is done again, and must not count twice. */
+function goBack(journal: RunJournal, former: FormerRun, start: RunStart): void {
+  journal.rewind(start);
+  if (former.step <= start.step) return;
+  journal.record({ type: "rewind", step: start.step, from: former.step });
 }
 
 function checkVocabulary({ vocabSize }: Configuration, dataVocabSize: number): void {

@@ -44,7 +44,7 @@ export type RunEffect =
   /** Writes the collected snapshot as checkpoint `step`, in the background. */
   | { readonly type: "save"; readonly step: number; readonly facts: CheckpointFacts }
   /** Forgets metrics after `step`: the whole fleet was lost, and the checkpoint of `step` is taken. */
-  | { readonly type: "rewind"; readonly step: number }
+  | { readonly type: "rewind"; readonly step: number; readonly evaluatedStep: number }
   /** One row of metrics.jsonl. */
   | { readonly type: "metrics"; readonly row: StepFacts | EvaluationFacts }
   /** One line of events.jsonl. */

@@ -2,16 +2,17 @@ import { join } from "node:path";
 import type { Log } from "../base/log.ts";
 import type { Configuration } from "../configuration/configuration.ts";
 import { learningRateAt } from "../optimizer/learning-rate.ts";
-import { LineFile, readLines } from "./line-file.ts";
+import { LineFile } from "./line-file.ts";
+import type { FormerRun } from "./read-former-run.ts";
 import type { CheckpointFacts, EvaluationFacts, RunRecord, StepFacts } from "./run-effects.ts";
 import { RUN_FILES } from "./run-folder.ts";
-import type { RunStart } from "./run-state.ts";
 
 /** What a journal is opened with. */
 export interface JournalOptions {
   readonly runFolder: string;
   readonly configuration: Configuration;
-  readonly start: RunStart;
+  /** What the files say of the starts before. */
+  readonly former: FormerRun;
   /** Time of the former starts up to the checkpoint taken, in ms. */
   readonly formerWallMs: number;
   /** Of this start, in ms since it began. */
@@ -19,7 +20,10 @@ export interface JournalOptions {
   readonly log: Log;
 }
 
-/** A run's metrics.jsonl and events.jsonl. */
+/**
+ * A run's metrics.jsonl and events.jsonl: its journal. What they say is written before it is done, and
+ * synced to the disk a few times a second, and before each checkpoint (see decision 30).
+ */
 export class RunJournal {
   readonly restarts: number;
   readonly #options: JournalOptions;
@@ -27,28 +31,27 @@ export class RunJournal {
   readonly #events: LineFile;
   #numWorkers = 0;
 
-  private constructor(options: JournalOptions, restarts: number) {
-    const { runFolder, log } = options;
+  private constructor(options: JournalOptions) {
+    const { runFolder, log, former } = options;
     this.#options = options;
-    this.restarts = restarts;
+    this.restarts = former.numStarts;
     this.#metrics = new LineFile(join(runFolder, RUN_FILES.metrics), log);
     this.#events = new LineFile(join(runFolder, RUN_FILES.events), log);
   }
 
   /**
-   * Opens the files and forgets metrics after the step at which the run starts.
+   * Opens the files, cuts off half lines that a crash has left, and writes the `commits` line that it
+   * has left unsaid.
    *
    * @throws {TrainerError} ERR_WRITE.
    */
-  static async open(options: JournalOptions): Promise<RunJournal> {
-    const events = readLines(join(options.runFolder, RUN_FILES.events));
-    const restarts = events.filter(({ type }) => type === "start").length;
-    const journal = new RunJournal(options, restarts);
-    const { step, evaluatedStep } = options.start;
-    await journal.#forgetAfter(step, evaluatedStep);
-    // A crash may have left half a line, to which the next would be glued.
-    await journal.#events.filter(() => true);
-    journal.record({ type: "start", step, restarts });
+  static open(options: JournalOptions): RunJournal {
+    const journal = new RunJournal(options);
+    const { unrecorded, numStarts } = options.former;
+    journal.#metrics.cut(() => true);
+    journal.#events.cut(() => true);
+    if (unrecorded !== undefined) journal.record({ type: "commits", ...unrecorded });
+    journal.record({ type: "start", step: options.former.step, restarts: numStarts });
     return journal;
   }
 
@@ -92,20 +95,21 @@ export class RunJournal {
     };
   }
 
-  /** The run goes back to a checkpoint. */
-  rewind(step: number): Promise<void> {
-    return this.#forgetAfter(step, step);
-  }
-
-  close(): void {
-    this.#metrics.close();
-    this.#events.close();
-  }
-
-  #forgetAfter(step: number, evaluatedStep: number): Promise<void> {
-    return this.#metrics.filter((row) => {
+  /** Forgets metrics after `step`: the run goes on from there. @throws {TrainerError} ERR_WRITE. */
+  rewind({ step, evaluatedStep }: { readonly step: number; readonly evaluatedStep: number }): void {
+    this.#metrics.cut((row) => {
       const lastStep = "validationLoss" in row ? evaluatedStep : step;
       return typeof row.step === "number" && row.step <= lastStep;
     });
+  }
+
+  /** Waits until the disk has all that was written so far. */
+  async sync(): Promise<void> {
+    await Promise.all([this.#metrics.sync(), this.#events.sync()]);
+  }
+
+  /** Closes both files once the disk has all of them. */
+  async close(): Promise<void> {
+    await Promise.all([this.#metrics.close(), this.#events.close()]);
   }
 }

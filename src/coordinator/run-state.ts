@@ -1,4 +1,4 @@
-import type { Ready, TensorShape } from "../protocol/messages.ts";
+import type { LeafRange, Ready, TensorShape } from "../protocol/messages.ts";
 import type { RunOutcome } from "./run-effects.ts";
 import type { RunPlan, WorkerPlace } from "./run-plan.ts";
 
@@ -159,6 +159,8 @@ export interface CommitRange {
   readonly from: number;
   readonly to: number;
   readonly generation: number;
+  /** Whose the leaves [lo, hi) were. */
+  readonly leaves: readonly (LeafRange & { readonly workerId: number | undefined })[];
 }
 
 /** Where a run starts: from the seed, or from a checkpoint. */

@@ -97,8 +97,6 @@ function commitStep(turn: Turn, lossSum: number, gradientNorm: number): void {
   noteCommit(turn);
   const next = step + 1;
   const digest = isDigestStep(state, next);
-  const commit = { type: "commit", generation, step, digest, snapshot: false } as const;
-  for (const workerId of members) emit(turn, { type: "send", workerId, message: commit });
   const loss = lossSum / plan.tokensPerStep;
   const stepMs = nowMs - state.stepSinceMs;
   update(turn, {
@@ -109,6 +107,7 @@ function commitStep(turn: Turn, lossSum: number, gradientNorm: number): void {
     trainedTokens: state.trainedTokens + plan.tokensPerStep,
   });
   const tokensPerSecond = (plan.tokensPerStep / Math.max(stepMs, 1e-3)) * 1000;
+  // Written ahead: what a worker hears stands in the files, even if this process is killed in between.
   emit(turn, {
     type: "metrics",
     row: {
@@ -118,5 +117,7 @@ function commitStep(turn: Turn, lossSum: number, gradientNorm: number): void {
       exchangeMs: Math.min(...reports.map((report) => report.exchangeMs)),
     },
   });
+  const commit = { type: "commit", generation, step, digest, snapshot: false } as const;
+  for (const workerId of members) emit(turn, { type: "send", workerId, message: commit });
   if (digest) beginDigests(turn);
 }

@@ -25,6 +25,8 @@ export async function writeCheckpoint(
   { step, facts }: Extract<RunEffect, { readonly type: "save" }>,
 ): Promise<RunEvent> {
   const state = journal.checkpointState(facts);
+  // The files say all that led to a checkpoint, even after a power cut.
+  await journal.sync();
   try {
     await store.save(step, { configuration, tokenizer, state });
   } catch (error) {

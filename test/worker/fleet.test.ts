@@ -6,6 +6,7 @@ import { defined } from "../../src/base/assert.ts";
 import {
   eventsOf,
   isRunning,
+  linesOf,
   type Running,
   SMALL_RUN,
   smallinit,
@@ -56,7 +57,23 @@ async function complete(running: Running): Promise<void> {
   expect(code, running.output()).toBe(0);
 }
 
+/** Every step counted once, each time with every leaf of it; steps that were gone back on are done again. */
+function expectCommitsOnce(run: string): void {
+  let step = 0;
+  for (const event of linesOf(run, "events.jsonl")) {
+    if (event.type === "rewind") step = Number(event.step);
+    if (event.type !== "commits") continue;
+    expect(event.from).toBe(step);
+    step = Number(event.to);
+    const leaves: readonly { readonly lo: number; readonly hi: number }[] = Object(event.leaves);
+    expect(leaves.map(({ lo }) => lo)).toEqual([0, ...leaves.slice(0, -1).map(({ hi }) => hi)]);
+    expect(leaves.at(-1)?.hi).toBe(8);
+  }
+  expect(step).toBe(30);
+}
+
 function expectUndisturbed(run: string): void {
+  expectCommitsOnce(run);
   expect(summaryOf(run)).toMatchObject({
     ...{ status: "completed", steps: 30, parameterDigest: undisturbed.digest },
   });

@@ -129,7 +129,8 @@ export function isRunning(processId: number): boolean {
   }
 }
 
-function linesOf(run: string, file: string): Record<string, unknown>[] {
+/** The lines of one of a run's files that are whole. */
+export function linesOf(run: string, file: string): Record<string, unknown>[] {
   const path = join(run, file);
   if (!existsSync(path)) return [];
   // The last piece is empty, or a line that is being written.

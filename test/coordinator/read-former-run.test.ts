@@ -1,0 +1,77 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { readFormerRun } from "../../src/coordinator/read-former-run.ts";
+
+let run: string;
+
+beforeEach(() => {
+  run = mkdtempSync(join(tmpdir(), "smallinit-former-"));
+});
+afterEach(() => rmSync(run, { recursive: true, force: true }));
+
+/** Writes the run's files as a killed coordinator may leave them: the last line of each half written. */
+function leave(metrics: readonly object[], events: readonly object[]): void {
+  const text = (lines: readonly object[]) =>
+    `${lines.map((line) => `${JSON.stringify(line)}\n`).join("")}{"type":"commi`;
+  writeFileSync(join(run, "metrics.jsonl"), text(metrics));
+  writeFileSync(join(run, "events.jsonl"), text(events));
+}
+
+const LEAVES = [
+  { workerId: 0, lo: 0, hi: 3 },
+  { workerId: 2, lo: 3, hi: 5 },
+];
+const BEGINNING = [
+  { type: "start", step: 0 },
+  ...[0, 1, 2].map((workerId) => ({ type: "joined", workerId })),
+  { type: "generation", generation: 1, members: [0, 1, 2] },
+  { type: "lost", workerId: 1 },
+  { type: "generation", generation: 2, members: [0, 2] },
+];
+const rows = (to: number) => Array.from({ length: to }, (_, i) => ({ step: i + 1, loss: 3 - i }));
+
+test("a new run has nothing behind it", () => {
+  expect(readFormerRun(run)).toMatchObject({
+    ...{ numStarts: 0, hasEnded: false, step: 0, generation: 0, nextWorkerId: 0, memberIds: [] },
+    unrecorded: undefined,
+  });
+});
+
+test("a killed run tells its last row, its fleet and the commits that it had not recorded", () => {
+  const opened = { type: "leaves", from: 1, generation: 2, leaves: LEAVES };
+  leave([...rows(4), { step: 4, validationLoss: 2.5 }], [...BEGINNING, opened]);
+  expect(readFormerRun(run)).toEqual({
+    ...{ numStarts: 1, hasEnded: false, step: 4, trainLoss: 0 },
+    ...{ validationLoss: 2.5, evaluatedStep: 4, generation: 2, nextWorkerId: 3 },
+    memberIds: [0, 2],
+    unrecorded: { from: 1, to: 4, generation: 2, leaves: LEAVES },
+  });
+});
+
+test.each([
+  ["its commits line", { type: "commits", from: 1, to: 4, generation: 2, leaves: LEAVES }],
+  ["a rewind", { type: "rewind", step: 0, from: 4 }],
+])("a range of leaves that was closed by %s is not recorded again", (_what, closing) => {
+  const opened = { type: "leaves", from: 1, generation: 2, leaves: LEAVES };
+  leave(rows(4), [...BEGINNING, opened, closing]);
+  expect(readFormerRun(run).unrecorded).toBeUndefined();
+});
+
+test("a range of leaves that was opened before its first row has no commit", () => {
+  leave(rows(4), [...BEGINNING, { type: "leaves", from: 4, generation: 2, leaves: LEAVES }]);
+  expect(readFormerRun(run).unrecorded).toBeUndefined();
+});
+
+test("a run that has ended says so, until it is started again", () => {
+  leave(rows(1), [...BEGINNING, { type: "end", step: 1 }]);
+  expect(readFormerRun(run).hasEnded).toBe(true);
+  leave(rows(1), [...BEGINNING, { type: "end", step: 1 }, { type: "start", step: 1 }]);
+  expect(readFormerRun(run)).toMatchObject({ hasEnded: false, numStarts: 2 });
+});
+
+test("who was lost after the last fleet was formed is not one of its members any more", () => {
+  leave([], [...BEGINNING, { type: "lost", workerId: 0 }]);
+  expect(readFormerRun(run).memberIds).toEqual([2]);
+});
