@@ -25,6 +25,7 @@ const FOLDERS = [
   "coordinator",
   "launcher",
   "doctor",
+  "chaos",
   "cli",
 ];
 
@@ -33,6 +34,16 @@ const STRANGERS: Readonly<Record<string, readonly string[]>> = {
   coordinator: ["worker", "model", "compiler", "engine"],
   launcher: ["worker", "coordinator", "model", "compiler", "engine"],
   doctor: ["worker", "coordinator"],
+  chaos: [
+    "worker",
+    "coordinator",
+    "launcher",
+    "doctor",
+    "model",
+    "compiler",
+    "engine",
+    "transport",
+  ],
   collective: ["data"],
   transport: ["model", "compiler", "engine", "data"],
 };

@@ -54,6 +54,7 @@ export const EXIT_CODES = {
   ERR_REJECTED: 1,
   ERR_WORKER_STOPPED: 1,
   ERR_WORKER_EXIT: 1,
+  ERR_CHAOS: 2,
 } as const satisfies Record<string, 1 | 2>;
 
 /** The code of an expected failure. */

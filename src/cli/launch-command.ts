@@ -1,15 +1,18 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { parseChaos } from "../chaos/parse-chaos.ts";
 import { defaultNumWorkers } from "../launcher/devices.ts";
 import { MAX_WORKERS } from "../protocol/limits.ts";
+import { chaosRun } from "./chaos-run.ts";
 import { conductRun } from "./conduct-run.ts";
 import { deviceArguments, workerDeviceOption } from "./engine-options.ts";
 import { wholeNumber } from "./option-values.ts";
-import { addRunOptions, configurationOf, type RunOptions } from "./run-options.ts";
+import { addRunOptions, configurationOf, type RunOptions, runArguments } from "./run-options.ts";
 
 interface LaunchOptions extends RunOptions {
   readonly workers: number | "auto";
   readonly device: string;
   readonly profile?: boolean;
+  readonly chaos?: string;
 }
 
 /** `smallinit launch`: a coordinator and all workers on this machine. */
@@ -29,6 +32,11 @@ export function addLaunchCommand(program: Command): void {
     )
     .addOption(workerDeviceOption())
     .option("--profile", "at the end, tell where each step's time went; traces go to RUN/profile")
+    .option(
+      "--chaos <spec>",
+      "do these faults to the run and judge it at its end: KIND:WHOM@STEP with kill, exit, freeze, cut, " +
+        "half-open; coordinator@STEP; random:6/min; seed=N; digest=HEX (see docs/RELIABILITY.md)",
+    )
     .addHelpText(
       "after",
       "\nExample:\n  smallinit launch --data data/book --run runs/book --workers 2 --preset char --set steps=500\n" +
@@ -37,6 +45,20 @@ export function addLaunchCommand(program: Command): void {
     .action(async (options: LaunchOptions) => {
       const configuration = await configurationOf(options);
       const numLocalWorkers = await numLocalWorkersOf(options);
+      if (options.chaos !== undefined) {
+        process.exitCode = await chaosRun({
+          plan: parseChaos(options.chaos, {
+            numWorkers: numLocalWorkers,
+            steps: configuration.steps,
+          }),
+          run: options.run,
+          settings: runArguments(options),
+          configuration,
+          numWorkers: numLocalWorkers,
+          workerArguments: deviceArguments(options.device),
+        });
+        return;
+      }
       const { exitCode } = await conductRun({
         data: options.data,
         run: options.run,

@@ -36,6 +36,16 @@ export function addSettingOptions(command: Command): Command {
     );
 }
 
+/** The options that name data and configuration, as arguments for another command. */
+export function runArguments({ data, preset, config, set }: RunOptions): readonly string[] {
+  return [
+    ...["--data", data],
+    ...(preset === undefined ? [] : ["--preset", preset]),
+    ...(config === undefined ? [] : ["--config", config]),
+    ...(set ?? []).flatMap((assignment) => ["--set", assignment]),
+  ];
+}
+
 /**
  * The complete configuration that a command's options ask for.
  *

@@ -60,6 +60,7 @@ export function addWorkerCommand(program: Command): void {
         log: stderrLog,
         stopSignal: stopSignalOfWorker(),
         ...(options.profile === undefined ? {} : { profileFolder: options.profile }),
+        ...peerPortOfEnvironment(),
       });
       stderrLog.info(`Done: ${outcome.reason}.`);
     });
@@ -69,6 +70,12 @@ const stderrLog: Log = {
   info: (message) => process.stderr.write(`${message}\n`),
   warn: (message) => process.stderr.write(`warning: ${message}\n`),
 };
+
+/** `launch --chaos` puts a relay before each worker, whose port it gives so. */
+function peerPortOfEnvironment(): { readonly peerPort?: number } {
+  const port = Number(process.env.SMALLINIT_PEER_PORT);
+  return Number.isInteger(port) && port > 0 && port < 65_536 ? { peerPort: port } : {};
+}
 
 /** The URL with the environment's token, unless it bears one: arguments are visible to other users. */
 function withToken(url: string): string {

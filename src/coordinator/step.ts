@@ -100,7 +100,7 @@ function commitStep(turn: Turn, lossSum: number, gradientNorm: number): void {
   const loss = lossSum / plan.tokensPerStep;
   const stepMs = nowMs - state.stepSinceMs;
   update(turn, {
-    ...{ step: next, stepSinceMs: nowMs, trainLoss: loss, relinks: 0, accusations: [] },
+    ...{ step: next, stepSinceMs: nowMs, trainLoss: loss, relinks: 0 },
     ...{ computed: new Set(), ready: new Map() },
     recentStepMs: [...state.recentStepMs, stepMs].slice(-NUM_RECENT_STEPS),
     trainedMs: state.trainedMs + stepMs,

@@ -50,7 +50,7 @@ async function communicate(): Promise<void> {
   });
   coordinator.send({
     ...{ type: "hello", protocolVersion: PROTOCOL_VERSION, name, packageVersion },
-    peerPort: listener.port,
+    peerPort: settings.peerPort ?? listener.port,
   });
   const made = new Communication({
     coordinator,

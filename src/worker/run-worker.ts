@@ -38,6 +38,8 @@ export interface WorkerOptions {
   readonly log: Log;
   /** Aborted: leave the fleet at once. */
   readonly stopSignal: AbortSignal;
+  /** The port that peers are told to call: that of a relay before this worker. Undefined: its own. */
+  readonly peerPort?: number;
   /** Folder for a trace and a table of where the time of the steps went; undefined: none. */
   readonly profileFolder?: string;
 }
@@ -61,10 +63,12 @@ const GOODBYE_MS = 3000;
  *   `stopSignal`, and those of dialling, memory and engines.
  */
 export async function runWorker(options: WorkerOptions): Promise<WorkerOutcome> {
-  const { url, timeoutMs, name, packageVersion } = options;
+  const { url, timeoutMs, name, packageVersion, peerPort } = options;
   const profile = options.profileFolder === undefined ? undefined : keepProfile();
   const spanMemory = profile?.communicationMemory;
-  const settings: CommunicationSettings = { url, timeoutMs, name, packageVersion, spanMemory };
+  const settings: CommunicationSettings = {
+    ...{ url, timeoutMs, name, packageVersion, peerPort, spanMemory },
+  };
   // The compiled file: Node runs no TypeScript in a thread of its own.
   const thread = new Worker(new URL("./communication-thread.js", import.meta.url), {
     workerData: settings,

@@ -23,6 +23,8 @@ export interface CommunicationSettings {
   readonly timeoutMs: number;
   readonly name: string;
   readonly packageVersion: string;
+  /** The port that peers are told to call instead of the one listened on; undefined: the latter. */
+  readonly peerPort: number | undefined;
   /** Where to keep spans of time, for a `SpanRing`; undefined: they are not asked for. */
   readonly spanMemory: SharedArrayBuffer | undefined;
 }

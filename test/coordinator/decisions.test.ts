@@ -241,6 +241,19 @@ describe("a link that is lost between two members", () => {
     run.passTime(SMALL_PLAN.limits.accusationMs);
   };
 
+  test("is made again, also when the step under way was committed without it", () => {
+    const { run, workers } = inTheMiddle();
+    const { generation, step } = run.state;
+    const peerId = workers[1]?.id ?? 1;
+    const message = { type: "peer-lost", generation, peerId, reason: "connection lost" } as const;
+    run.dispatch({ type: "message", workerId: workers[0]?.id ?? 0, message });
+    run.runUntil(() => run.state.step > step);
+    expect(run.state.generation).toBe(generation);
+    run.passTime(SMALL_PLAN.limits.accusationMs);
+    expect(run.state.generation).toBe(generation + 1);
+    expect(run.runToEnd().status).toBe("completed");
+  });
+
   test("is made anew by the same members", () => {
     const { run } = inTheMiddle();
     accuse(run, 0, 1);
