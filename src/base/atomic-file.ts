@@ -10,6 +10,7 @@ import { asWriteError } from "./write-error.ts";
  * The content goes to `path` + ".tmp" first, so a path has one writer at a time; what a crash leaves
  * there, the next write replaces.
  *
+ * @param mode who may read it, for example 0o600 for a secret; default: as the umask says.
  * @throws {TrainerError} ERR_WRITE on a full disk, missing permission and the like; then the former
  *   content is whole and no temporary file remains.
  */
@@ -17,10 +18,11 @@ export async function writeFileAtomically(
   path: string,
   content: Uint8Array | string,
   files: FileLayer = systemFiles,
+  mode?: number,
 ): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
-    await writePieces(temporary, [asBytes(content)], files);
+    await writePieces(temporary, [asBytes(content)], files, mode);
     await files.rename(temporary, path);
     await syncFolder(dirname(path), files);
   } catch (error) {

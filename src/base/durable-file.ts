@@ -12,16 +12,18 @@ export interface WrittenFile {
  * Writes a new file piece by piece and waits until the disk has it. Errors are those of the system:
  * give them to `asWriteError`.
  *
+ * @param mode of a file that does not exist yet.
  * @param pieces each may lie on shared memory, and must not change until the next is asked for.
  */
 export async function writePieces(
   path: string,
   pieces: Iterable<Uint8Array>,
   files: FileLayer,
+  mode?: number,
 ): Promise<WrittenFile> {
   const hash = createHash("sha256");
   let bytes = 0;
-  const file = await files.open(path, "w");
+  const file = await files.open(path, "w", mode);
   try {
     for (const piece of pieces) {
       for (let begin = 0; begin < piece.byteLength; begin += MAX_WRITE_BYTES) {

@@ -6,6 +6,7 @@ import type { Log } from "../base/log.ts";
 import type { Configuration } from "../configuration/configuration.ts";
 import { runCoordinator } from "../coordinator/run-coordinator.ts";
 import type { RunSummary } from "../coordinator/run-summary.ts";
+import type { TlsChoice } from "../coordinator/run-tls.ts";
 import { type LocalWorkers, launchLocalWorkers } from "../launcher/launch-local-workers.ts";
 import { formatJoinUrl, parseJoinUrl } from "../transport/join-url.ts";
 import { packageVersion } from "./package-version.ts";
@@ -21,6 +22,8 @@ export interface RunRequest {
   readonly isResume: boolean;
   readonly listen: { readonly host: string; readonly port: number };
   readonly token?: string;
+  /** Undefined: without TLS, or as the resumed run was started. */
+  readonly tls?: TlsChoice;
   /** The first step waits for so many. */
   readonly minWorkers: number;
   /** Workers to start on this machine; 0: they come from elsewhere. */
@@ -62,6 +65,7 @@ export async function conductRun(
       configuration: request.configuration,
       listen: request.listen,
       ...(request.token === undefined ? {} : { token: request.token }),
+      ...(request.tls === undefined ? {} : { tls: request.tls }),
       minWorkers: request.minWorkers,
       isResume: request.isResume,
       packageVersion: packageVersion(),

@@ -1,11 +1,13 @@
-import { randomBytes } from "node:crypto";
 import { type Command, InvalidArgumentError } from "commander";
 import { MAX_WORKERS } from "../protocol/limits.ts";
+import { isLoopback } from "../transport/loopback.ts";
+import { randomToken } from "../transport/token.ts";
 import { conductRun } from "./conduct-run.ts";
 import { wholeNumber } from "./option-values.ts";
 import { addRunOptions, configurationOf, type RunOptions } from "./run-options.ts";
+import { addTlsOptions, type TlsOptions, tlsChoiceOf } from "./tls-options.ts";
 
-interface CoordinatorCommandOptions extends RunOptions {
+interface CoordinatorCommandOptions extends RunOptions, TlsOptions {
   readonly listen: { readonly host: string; readonly port: number };
   readonly minWorkers: number;
 }
@@ -15,11 +17,10 @@ const DEFAULT_LISTEN = { host: "127.0.0.1", port: 7117 };
 
 /** `smallinit coordinator`: conducts a run whose workers come from elsewhere. */
 export function addCoordinatorCommand(program: Command): void {
-  addRunOptions(
-    program
-      .command("coordinator")
-      .description("conduct a run whose workers are started elsewhere with `smallinit worker URL`"),
-  )
+  const command = program
+    .command("coordinator")
+    .description("conduct a run whose workers are started elsewhere with `smallinit worker URL`");
+  addTlsOptions(addRunOptions(command))
     .option(
       "--listen <host:port>",
       "address to listen on (default: 127.0.0.1:7117)",
@@ -34,13 +35,16 @@ export function addCoordinatorCommand(program: Command): void {
     )
     .addHelpText(
       "after",
-      "\nExample:\n  smallinit coordinator --data data/book --run runs/book --listen 0.0.0.0:7117 --min-workers 4\n" +
+      "\nExample:\n  smallinit coordinator --data data/book --run runs/book --listen 0.0.0.0:7117 \\\n" +
+        "    --tls self --min-workers 4\n" +
         "\nBeyond loopback workers must show a token: the value of SMALLINIT_TOKEN, else a random one. It is part\n" +
-        "of the join command that is printed.\n",
+        "of the join command that is printed, and so is the fingerprint of a certificate that signed itself.\n" +
+        "With TLS the links between workers are encrypted as well.\n",
     )
     .action(async (options: CoordinatorCommandOptions) => {
       const configuration = await configurationOf(options);
       const token = tokenFor(options.listen.host);
+      const tls = tlsChoiceOf(options);
       const { exitCode } = await conductRun({
         data: options.data,
         run: options.run,
@@ -48,6 +52,7 @@ export function addCoordinatorCommand(program: Command): void {
         isResume: false,
         listen: options.listen,
         ...(token === undefined ? {} : { token }),
+        ...(tls === undefined ? {} : { tls }),
         minWorkers: options.minWorkers,
         numLocalWorkers: 0,
       });
@@ -59,11 +64,7 @@ export function addCoordinatorCommand(program: Command): void {
 export function tokenFor(host: string): string | undefined {
   const given = process.env.SMALLINIT_TOKEN;
   if (given !== undefined && given !== "") return given;
-  return isLoopback(host) ? undefined : randomBytes(24).toString("base64url");
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\./.test(host);
+  return host === "localhost" || isLoopback(host) ? undefined : randomToken();
 }
 
 /** Reads HOST:PORT, with an IPv6 host in brackets. @throws {InvalidArgumentError} when it is none. */

@@ -10,8 +10,9 @@ import { deviceArguments, workerDeviceOption } from "./engine-options.ts";
 import { numLocalWorkersOf, numWorkers } from "./launch-command.ts";
 import { repeated, wholeNumber } from "./option-values.ts";
 import { readAssignment } from "./settings.ts";
+import { addTlsOptions, type TlsOptions, tlsChoiceOf } from "./tls-options.ts";
 
-interface ResumeOptions {
+interface ResumeOptions extends TlsOptions {
   readonly data?: string;
   readonly workers: number | "auto";
   readonly device: string;
@@ -25,10 +26,11 @@ const CHANGEABLE_KEYS = ["steps", "evaluateEvery", "checkpointEvery", "engine", 
 
 /** `smallinit resume`: goes on with a run in place. */
 export function addResumeCommand(program: Command): void {
-  program
+  const command = program
     .command("resume")
     .description("continue a run in place: after Ctrl-C, after a crash, or for more steps")
-    .argument("<run>", "run folder")
+    .argument("<run>", "run folder");
+  addTlsOptions(command)
     .option("--data <dir>", "data folder, where it has moved")
     .option("--workers <n>", "local workers to start, or auto", numWorkers, "auto")
     .addOption(workerDeviceOption())
@@ -51,6 +53,7 @@ export function addResumeCommand(program: Command): void {
     .addHelpText(
       "after",
       "\nExample:\n  smallinit resume runs/book --set steps=4000\n" +
+        "\nA run with TLS goes on with the certificate that it had.\n" +
         "\nMore steps stretch the cosine of the learning rate from here on: the result is that of no single run.\n",
     )
     .action(async (run: string, options: ResumeOptions) => {
@@ -60,6 +63,7 @@ export function addResumeCommand(program: Command): void {
       const numLocal = await numLocalWorkersOf(options);
       const listen = options.listen ?? { host: "127.0.0.1", port: 0 };
       const token = tokenFor(listen.host);
+      const tls = tlsChoiceOf(options);
       const { exitCode } = await conductRun({
         data: options.data ?? former.dataFolder,
         run,
@@ -67,6 +71,7 @@ export function addResumeCommand(program: Command): void {
         isResume: true,
         listen,
         ...(token === undefined ? {} : { token }),
+        ...(tls === undefined ? {} : { tls }),
         minWorkers: isLocal ? numLocal : options.minWorkers,
         numLocalWorkers: isLocal ? numLocal : 0,
         workerArguments: deviceArguments(options.device),

@@ -2,6 +2,7 @@ import { availableParallelism, hostname } from "node:os";
 import { type Command, Option } from "commander";
 import type { Log } from "../base/log.ts";
 import type { FleetConfiguration } from "../configuration/configuration.ts";
+import { formatJoinUrl, parseJoinUrl } from "../transport/join-url.ts";
 import { deviceOption } from "./engine-options.ts";
 import { wholeNumber } from "./option-values.ts";
 import { packageVersion } from "./package-version.ts";
@@ -13,6 +14,7 @@ interface WorkerCommandOptions {
   readonly timeout: number;
   readonly threads?: number;
   readonly profile?: string;
+  readonly trustNetwork?: boolean;
 }
 
 /** Seconds that a worker tries to reach its coordinator, which may be started after it. */
@@ -23,7 +25,7 @@ export function addWorkerCommand(program: Command): void {
   program
     .command("worker")
     .description("work for a coordinator: compute gradients until the run has ended")
-    .argument("<url>", "ws://HOST:PORT or wss://HOST:PORT, with #TOKEN beyond loopback")
+    .argument("<url>", "what the coordinator printed: ws://HOST:PORT/#TOKEN, or wss:// with TLS")
     .addOption(
       new Option("--engine <name>", "what computes gradients (default: as the run says)").choices([
         "auto",
@@ -41,6 +43,10 @@ export function addWorkerCommand(program: Command): void {
       DEFAULT_TIMEOUT_SECONDS,
     )
     .option(
+      "--trust-network",
+      "without TLS, send frames unmasked, ten times as fast: only where no proxy is between (default: masked)",
+    )
+    .option(
       "--profile <dir>",
       "at the end, write there where each step's time went (default: not measured)",
     )
@@ -52,6 +58,7 @@ export function addWorkerCommand(program: Command): void {
         url: withToken(url),
         ...(options.engine === undefined ? {} : { engine: options.engine }),
         device: options.device,
+        isNetworkTrusted: options.trustNetwork === true,
         numThreads: options.threads ?? availableParallelism(),
         environment: process.env,
         timeoutMs: options.timeout * 1000,
@@ -77,11 +84,16 @@ function peerPortOfEnvironment(): { readonly peerPort?: number } {
   return Number.isInteger(port) && port > 0 && port < 65_536 ? { peerPort: port } : {};
 }
 
-/** The URL with the environment's token, unless it bears one: arguments are visible to other users. */
+/**
+ * The URL with the environment's token, unless it bears one: arguments are visible to other users.
+ *
+ * @throws {TrainerError} ERR_URL.
+ */
 function withToken(url: string): string {
   const token = process.env.SMALLINIT_TOKEN;
-  const isGiven = url.includes("#") || token === undefined || token === "";
-  return isGiven ? url : `${url}#${encodeURIComponent(token)}`;
+  const address = parseJoinUrl(url);
+  const isGiven = address.token !== undefined || token === undefined || token === "";
+  return isGiven ? url : formatJoinUrl({ ...address, token });
 }
 
 /**

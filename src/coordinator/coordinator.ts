@@ -17,6 +17,9 @@ import { writeCheckpoint } from "./write-checkpoint.ts";
 /** How often deadlines are looked at and the status is published. */
 const TICK_MS = 250;
 
+/** How long a caller may take to say who it is. */
+const HELLO_MS = 10_000;
+
 /** Does what the machine decides: links, files and time around `transition`. */
 export class Coordinator {
   /** Kept with the outcome; broken by a mistake of our own. */
@@ -53,10 +56,12 @@ export class Coordinator {
   /** Takes a new link: its first message has to be `hello`. */
   accept(link: Link, host: string): void {
     let workerId: number | undefined;
+    const cancel = this.#means.clock.after(HELLO_MS, () => link.close("did not say hello"));
     link.listen({
       onMessage: (message) => {
         if (workerId !== undefined) this.#onMessage(workerId, message);
         else if (message.type === "hello") {
+          cancel();
           workerId = this.#nextWorkerId++;
           this.#links.set(workerId, link);
           link.label = `worker ${workerId} (${message.name})`;
@@ -68,6 +73,7 @@ export class Coordinator {
         else this.#onTensor(workerId, frame);
       },
       onClose: (reason) => {
+        cancel();
         if (workerId !== undefined) this.#lose(workerId, reason);
       },
     });

@@ -1,5 +1,12 @@
 import { assertNever } from "../base/assert.ts";
-import type { Form, Hello, Linked, Prepared, TensorShape } from "../protocol/messages.ts";
+import type {
+  Form,
+  Hello,
+  Linked,
+  PeerAddress,
+  Prepared,
+  TensorShape,
+} from "../protocol/messages.ts";
 import { returnBatches } from "./evaluation.ts";
 import { recordCommits } from "./record-commits.ts";
 import { refusalOf } from "./refusal-of.ts";
@@ -32,13 +39,20 @@ export function onHello(turn: Turn, workerId: number, hello: Hello, host: string
   const isGathering = state.members.length === 0 && state.step === state.saved.step;
   const step = isGathering ? state.step : 0;
   const standing: Standing = { type: "preparing", sinceMs: nowMs, step };
-  const address = hello.peerPort === 0 ? undefined : { host, port: hello.peerPort };
+  const address = addressOf(hello, host);
   const entry = { name: hello.name, address, standing };
   update(turn, { workers: withEntry(state.workers, workerId, entry) });
   emit(turn, { type: "welcome", workerId, step, restore: step > 0 });
   if (step > 0) emit(turn, { type: "send-state", workerId, step });
   record(turn, { type: "joined", workerId, name: hello.name });
   say(turn, `${nameOf(turn.state, workerId)} has joined and prepares its engine.`);
+}
+
+/** Where a worker's peers reach it. `host` is where the coordinator sees it. */
+function addressOf({ peerPort: port, ...hello }: Hello, host: string): PeerAddress | undefined {
+  if (port === 0) return undefined;
+  const { peerHost = host, peerFingerprint: fingerprint } = hello;
+  return { host: peerHost, port, ...(fingerprint === undefined ? {} : { fingerprint }) };
 }
 
 /** A worker has an engine and parameters: the same layout and bits as everybody's, or it is out. */

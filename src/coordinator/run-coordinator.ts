@@ -8,6 +8,7 @@ import { openDataFolder } from "../data/open-data-folder.ts";
 import { type ValidationBatches, validationBatches } from "../data/validation-batches.ts";
 import { checkPartLength } from "../data/validation-windows.ts";
 import type { Link } from "../protocol/link.ts";
+import { pinOf } from "../transport/credentials.ts";
 import { formatJoinUrl } from "../transport/join-url.ts";
 import { listen } from "../transport/listen.ts";
 import { Coordinator } from "./coordinator.ts";
@@ -26,6 +27,7 @@ import { DEFAULT_WAIT_LIMITS, type RunPlan } from "./run-plan.ts";
 import { initialRunState, type RunStart, type RunState } from "./run-state.ts";
 import type { RunStatus } from "./run-status.ts";
 import type { RunSummary } from "./run-summary.ts";
+import { openRunTls, type RunTls, type TlsChoice } from "./run-tls.ts";
 import { SnapshotStore } from "./snapshot-store.ts";
 import { TokenFeed } from "./token-feed.ts";
 
@@ -41,6 +43,8 @@ export interface CoordinatorOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** What workers must show; undefined: anybody may join. */
   readonly token?: string;
+  /** Undefined: without TLS, or as the resumed run was started. */
+  readonly tls?: TlsChoice;
   /** Members without which the first step does not begin. */
   readonly minWorkers: number;
   /** Continue the run in `runFolder` from its newest whole checkpoint, or from the seed without one. */
@@ -51,7 +55,7 @@ export interface CoordinatorOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly onStatus?: (status: RunStatus) => void;
-  /** Told once, with the URL that workers dial (without the token). */
+  /** Told once, with the URL that workers dial: all but the token. */
   readonly onListening?: (url: string) => void;
   /** First abort: a checkpoint at the current step, then a clean end as `interrupted`. */
   readonly stopSignal: AbortSignal;
@@ -66,7 +70,7 @@ export interface CoordinatorOptions {
  * Conducts one run from gathering workers to the summary.
  *
  * @returns the summary, also when the run failed or was interrupted after it began: see `status`.
- * @throws {TrainerError} when the run cannot begin: ERR_RUN_EXISTS, ERR_RUN_MISSING, ERR_PORT_IN_USE,
+ * @throws {TrainerError} when the run cannot begin: ERR_RUN_EXISTS, ERR_RUN_MISSING, ERR_PORT_IN_USE, ERR_TLS,
  *   ERR_VOCABULARY_MISMATCH, ERR_CONFIG_VALUE, ERR_WRITE, and those of the data folder and of the checkpoint.
  */
 export async function runCoordinator(options: CoordinatorOptions): Promise<RunSummary> {
@@ -85,13 +89,16 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   let accept = (link: Link, host: string): void => {
     early.push([link, host]);
   };
+  const tls = await openRunTls(runFolder, options.tls, isResume);
   await using listener = await listen({
     ...options.listen,
+    ...(tls === undefined ? {} : { tls: tls.credentials }),
     ...(options.token === undefined ? {} : { token: options.token }),
     onLink: (link, { host }) => accept(link, host),
     log,
   });
   await makeRunFolder(runFolder);
+  await tls?.save();
   await writeRunConfiguration(runFolder, { configuration, dataFolder: options.dataFolder });
   const former = readFormerRun(runFolder);
   const journal = RunJournal.open({
@@ -113,7 +120,7 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
     accept = (link, host) => coordinator.accept(link, host);
     for (const [link, host] of early) coordinator.accept(link, host);
     const host = reachableHost(listener.address, networkInterfaces());
-    options.onListening?.(formatJoinUrl({ host, port: listener.port, isSecure: false }));
+    options.onListening?.(publicUrl({ host, port: listener.port }, tls));
     onAbort(options.stopSignal, () => coordinator.dispatch({ type: "stop" }));
     onAbort(options.noMoreWorkers, () => coordinator.dispatch({ type: "no-more-workers" }));
     const outcome = await coordinator.ended;
@@ -131,6 +138,15 @@ function goBack(journal: RunJournal, former: FormerRun, start: RunStart): void {
   journal.rewind(start);
   if (former.step <= start.step) return;
   journal.record({ type: "rewind", step: start.step, from: former.step });
+}
+
+function publicUrl(
+  address: { readonly host: string; readonly port: number },
+  tls: RunTls | undefined,
+): string {
+  const fingerprint = tls === undefined ? undefined : pinOf(tls.credentials);
+  const pin = fingerprint === undefined ? {} : { fingerprint };
+  return formatJoinUrl({ ...address, ...pin, isSecure: tls !== undefined });
 }
 
 function checkVocabulary({ vocabSize }: Configuration, dataVocabSize: number): void {

@@ -61,7 +61,13 @@ const tensorShape = object<TensorShape>({
   shape: list(integer(1, 2 ** 31), 8),
 });
 
-const address = object<PeerAddress>({ host: text(255, 1), port: integer(1, 65_535) });
+const host = pattern(/^[A-Za-z0-9._:%-]{1,255}$/, "a host's name or IP address");
+const fingerprint = pattern(/^[A-Za-z0-9_-]{43}$/, "a SHA-256 fingerprint, base64url");
+const address = object<PeerAddress>({
+  host,
+  port: integer(1, 65_535),
+  fingerprint: { optional: fingerprint },
+});
 
 const configuration: Check<Configuration> = (value, path) => {
   try {
@@ -102,6 +108,8 @@ const hello = object<Hello>({
   name,
   packageVersion: text(64),
   peerPort: port,
+  peerHost: { optional: host },
+  peerFingerprint: { optional: fingerprint },
 });
 
 const peerHello = object<PeerHello>({

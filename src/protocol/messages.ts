@@ -1,7 +1,7 @@
 import type { Configuration } from "../configuration/configuration.ts";
 
 /** Raised whenever a message or a frame changes its meaning; both sides must have the same. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** A half-open range of leaves: [lo, hi). */
 export interface LeafRange {
@@ -13,6 +13,8 @@ export interface LeafRange {
 export interface PeerAddress {
   readonly host: string;
   readonly port: number;
+  /** SHA-256 of the certificate that the worker shows its peers, base64url; undefined: without TLS. */
+  readonly fingerprint?: string;
 }
 
 /** A place in the run: frames and messages of another place are refused and counted. */
@@ -39,8 +41,12 @@ export interface Hello {
   readonly name: string;
   /** The version of the smallinit package, for messages. */
   readonly packageVersion: string;
-  /** Port on which peers reach me; 0: I do not listen. My host is where you see me. */
+  /** Port on which peers reach me; 0: I do not listen. */
   readonly peerPort: number;
+  /** Host at which peers reach me; undefined: where you see me. */
+  readonly peerHost?: string;
+  /** Of the certificate that I show my peers; undefined: they reach me without TLS. */
+  readonly peerFingerprint?: string;
 }
 
 /** "I have an engine and the parameters of `step`, whose digest is `digest`." The answer to `welcome`. */

@@ -1,24 +1,36 @@
-import { createServer, type IncomingMessage, STATUS_CODES } from "node:http";
-import type { Socket } from "node:net";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Link } from "../protocol/link.ts";
+import type { Credentials } from "./credentials.ts";
 import type { HeartbeatTimes } from "./heartbeat.ts";
 import { formatHostPort } from "./join-url.ts";
+import { Lobby } from "./lobby.ts";
+import { RefusalLog } from "./refusal-log.ts";
 import { SocketLink } from "./socket-link.ts";
 import { SOCKET_OPTIONS, SUBPROTOCOL } from "./socket-options.ts";
 import { isAuthorized } from "./token.ts";
 
 /** `ListenOptions`, complete. */
 export interface DoorOptions {
-  readonly token: string | undefined;
+  /** What callers must show at this moment. */
+  readonly token: (() => string) | undefined;
+  readonly tls: Credentials | undefined;
   onLink(link: Link, peer: { readonly host: string; readonly port: number }): void;
   readonly heartbeat: HeartbeatTimes;
   readonly handshakeMs: number;
   readonly numLinksMax: number;
+  readonly numWaitingPerHostMax: number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -26,27 +38,31 @@ export interface DoorOptions {
 /** A server that turns connections into links, or turns them away. */
 export class Door {
   readonly #options: DoorOptions;
-  readonly #server = createServer((_request, response) => {
-    response.writeHead(426, { Upgrade: "websocket", Connection: "close" });
-    response.end("This is a smallinit server. Join it with `smallinit worker URL`.\n");
-  });
+  readonly #server: Server;
   readonly #webSocketServer = new WebSocketServer({
     ...SOCKET_OPTIONS,
     noServer: true,
     clientTracking: false,
     handleProtocols: () => SUBPROTOCOL,
   });
-  /** Every connection, with what stops its handshake's deadline. */
-  readonly #sockets = new Map<Socket, () => void>();
+  readonly #lobby: Lobby;
+  readonly #refusals: RefusalLog;
   readonly #links = new Set<Link>();
-  readonly #linkSockets = new Set<Socket>();
   #state: "open" | "closing" = "open";
 
   constructor(options: DoorOptions) {
     this.#options = options;
-    this.#server.on("connection", (socket) => this.#admit(socket));
+    this.#lobby = new Lobby(options);
+    this.#refusals = new RefusalLog(options.log, options.clock);
+    this.#server = serverWith(options.tls);
+    // The bare TCP connection, also under TLS: the deadline holds from there on.
+    this.#server.on("connection", (socket) => {
+      if (this.#state === "closing") socket.destroy();
+      else this.#lobby.admit(socket);
+    });
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     this.#server.on("clientError", (_error, socket) => socket.destroy());
+    this.#server.on("tlsClientError", (_error, socket) => socket.destroy());
   }
 
   /** @returns where it listens. Throws what `net.Server` throws. */
@@ -64,28 +80,8 @@ export class Door {
     this.#state = "closing";
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const link of this.#links) link.close(reason);
-    for (const [socket, cancel] of this.#sockets) {
-      // Sockets of links close by themselves, after what was sent before.
-      if (!this.#linkSockets.has(socket)) socket.destroy();
-      else cancel();
-    }
+    this.#lobby.clear();
     await closed;
-  }
-
-  #admit(socket: Socket): void {
-    const { clock, handshakeMs, numLinksMax } = this.#options;
-    // Twice: those who are still to show a token must not keep out those who have.
-    if (this.#state === "closing" || this.#sockets.size >= 2 * numLinksMax) {
-      socket.destroy();
-      return;
-    }
-    const cancel = clock.after(handshakeMs, () => socket.destroy());
-    this.#sockets.set(socket, cancel);
-    socket.once("close", () => {
-      cancel();
-      this.#sockets.delete(socket);
-      this.#linkSockets.delete(socket);
-    });
   }
 
   #upgrade(request: IncomingMessage, duplex: Duplex, head: Buffer): void {
@@ -93,13 +89,12 @@ export class Door {
     const status = this.#refusalOf(request);
     if (status !== undefined) {
       const from = formatHostPort(socket.remoteAddress ?? "?", socket.remotePort ?? 0);
-      this.#options.log.warn(`Turned ${from} away: ${status} ${STATUS_CODES[status]}.`);
+      this.#refusals.tell(`Turned ${from} away: ${status} ${STATUS_CODES[status]}.`);
       turnAway(duplex, status);
       return;
     }
     this.#webSocketServer.handleUpgrade(request, duplex, head, (webSocket) => {
-      this.#sockets.get(socket)?.();
-      this.#linkSockets.add(socket);
+      this.#lobby.promote(socket);
       const peer = { host: socket.remoteAddress ?? "?", port: socket.remotePort ?? 0 };
       const { heartbeat, clock } = this.#options;
       const label = formatHostPort(peer.host, peer.port);
@@ -116,10 +111,21 @@ export class Door {
     // Browsers send the page's origin with every WebSocket; no page has business here.
     if (headers.origin !== undefined) return 403;
     if (url !== "/") return 404;
-    if (token !== undefined && !isAuthorized(headers.authorization, token)) return 401;
+    if (token !== undefined && !isAuthorized(headers.authorization, token())) return 401;
     if (headers["sec-websocket-protocol"] !== SUBPROTOCOL) return 400;
     return this.#state === "closing" || this.#links.size >= numLinksMax ? 503 : undefined;
   }
+}
+
+/** A web server, with TLS or without, that answers a browser in a line. */
+function serverWith(tls: Credentials | undefined): Server {
+  const answer = (_request: IncomingMessage, response: ServerResponse) => {
+    response.writeHead(426, { Upgrade: "websocket", Connection: "close" });
+    response.end("This is a smallinit server. Join it with `smallinit worker URL`.\n");
+  };
+  if (tls === undefined) return createServer(answer);
+  const { certificate: cert, key } = tls;
+  return createTlsServer({ cert, key, minVersion: "TLSv1.3" }, answer);
 }
 
 function turnAway(socket: Duplex, status: number): void {

@@ -1,5 +1,6 @@
 import { isIPv6 } from "node:net";
 import { TrainerError } from "../base/errors.ts";
+import { FINGERPRINT_PATTERN } from "./credentials.ts";
 
 /** Where a listener is and what it asks for: what a join URL says. */
 export interface JoinAddress {
@@ -8,12 +9,15 @@ export interface JoinAddress {
   readonly port: number;
   readonly isSecure: boolean;
   readonly token?: string;
+  /** With TLS: SHA-256 of the listener's certificate, base64url. Without, an authority vouches for it. */
+  readonly fingerprint?: string;
 }
 
 /**
- * Reads a join URL, `ws://HOST:PORT/#TOKEN` or `wss://...`; the token may be absent.
+ * Reads a join URL: `ws://HOST:PORT/#TOKEN`, or `wss://HOST:PORT/#TOKEN,FINGERPRINT`. Token and
+ * fingerprint may be absent.
  *
- * The token is in the fragment because no client sends a fragment anywhere by itself.
+ * Both are in the fragment because no client sends a fragment anywhere by itself.
  *
  * @throws {TrainerError} ERR_URL; the message does not show the token.
  */
@@ -28,19 +32,30 @@ export function parseJoinUrl(text: string): JoinAddress {
   }
   if (url.pathname !== "/") throw invalid(shown, "must have no path");
   const isSecure = url.protocol === "wss:";
-  const token = url.hash.slice(1);
+  const fragment = url.hash.slice(1);
+  // A token is written without commas (they are encoded), so the last one begins the fingerprint.
+  const comma = isSecure ? fragment.lastIndexOf(",") : -1;
+  const token = comma < 0 ? fragment : fragment.slice(0, comma);
+  const fingerprint = comma < 0 ? undefined : fragment.slice(comma + 1);
+  if (fingerprint !== undefined && !FINGERPRINT_PATTERN.test(fingerprint)) {
+    throw invalid(shown, "has a certificate's fingerprint that is not 43 letters and digits");
+  }
   return {
     host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
     port: url.port === "" ? (isSecure ? 443 : 80) : Number(url.port),
     isSecure,
     ...(token === "" ? {} : { token: decodeToken(token, shown) }),
+    ...(fingerprint === undefined ? {} : { fingerprint }),
   };
 }
 
 /** The URL that `parseJoinUrl` reads. */
-export function formatJoinUrl({ host, port, isSecure, token }: JoinAddress): string {
-  const fragment = token === undefined ? "" : `#${encodeURIComponent(token)}`;
-  return `${isSecure ? "wss" : "ws"}://${formatHostPort(host, port)}/${fragment}`;
+export function formatJoinUrl(address: JoinAddress): string {
+  const { host, port, isSecure, token, fingerprint } = address;
+  const secret = token === undefined ? "" : encodeURIComponent(token);
+  const fragment = fingerprint === undefined ? secret : `${secret},${fingerprint}`;
+  const scheme = isSecure ? "wss" : "ws";
+  return `${scheme}://${formatHostPort(host, port)}/${fragment === "" ? "" : `#${fragment}`}`;
 }
 
 /** "host:port", with brackets around an IPv6 address. */
@@ -59,6 +74,6 @@ function decodeToken(fragment: string, shown: string): string {
 function invalid(shown: string, why: string): TrainerError {
   return new TrainerError(
     "ERR_URL",
-    `The URL ${shown} ${why}. Use the join URL that the coordinator printed: ws://HOST:PORT/#TOKEN.`,
+    `The URL ${shown} ${why}. Use the join URL that the coordinator printed, all of it: ws://HOST:PORT/#TOKEN.`,
   );
 }

@@ -6,6 +6,7 @@ import { type Log, silentLog } from "../base/log.ts";
 import { MAX_WORKERS } from "../protocol/limits.ts";
 import type { Link } from "../protocol/link.ts";
 import { codeOf } from "./code-of.ts";
+import { type Credentials, checkCredentials } from "./credentials.ts";
 import { Door } from "./door.ts";
 import { HEARTBEAT_TIMES, type HeartbeatTimes } from "./heartbeat.ts";
 import { formatHostPort } from "./join-url.ts";
@@ -18,8 +19,10 @@ export interface ListenOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
-  /** What callers must show; required beyond loopback. */
-  readonly token?: string;
+  /** What callers must show; required beyond loopback. A function: what it gives when they call. */
+  readonly token?: string | (() => string);
+  /** Listen with TLS 1.3, showing this certificate. */
+  readonly tls?: Credentials;
   /** Takes each new link, in the turn in which it opened. Label: the peer's address and port. */
   onLink(link: Link, peer: PeerEndpoint): void;
   readonly heartbeat?: HeartbeatTimes;
@@ -27,6 +30,8 @@ export interface ListenOptions {
   readonly handshakeMs?: number;
   /** Open links at the same time; default MAX_WORKERS. */
   readonly numLinksMax?: number;
+  /** Connections of one address that have not become links yet; default 256. */
+  readonly numWaitingPerHostMax?: number;
   readonly clock?: Clock;
   readonly log?: Log;
 }
@@ -52,11 +57,12 @@ export interface Listener extends AsyncDisposable {
  * Callers without the token, with a browser's Origin, or slower than `handshakeMs` are turned away.
  *
  * @throws {TrainerError} ERR_TOKEN without a token beyond loopback, or with one that cannot travel in a
- *   header; ERR_PORT_IN_USE; ERR_LISTEN when the host is not one of this machine's.
+ *   header; ERR_TLS; ERR_PORT_IN_USE; ERR_LISTEN when the host is not one of this machine's.
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { host, port, token } = options;
-  if (token !== undefined) checkToken(token);
+  const { host, port, token, tls } = options;
+  if (typeof token === "string") checkToken(token);
+  if (tls !== undefined) checkCredentials(tls, "Certificate and key");
   const address = await addressOf(host, port);
   if (token === undefined && !isLoopback(address)) {
     throw new TrainerError(
@@ -66,10 +72,12 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     );
   }
   const door = new Door({
-    ...{ token, onLink: options.onLink },
+    ...{ tls, onLink: options.onLink },
+    token: typeof token === "string" ? () => token : token,
     heartbeat: options.heartbeat ?? HEARTBEAT_TIMES,
     handshakeMs: options.handshakeMs ?? 5000,
     numLinksMax: options.numLinksMax ?? MAX_WORKERS,
+    numWaitingPerHostMax: options.numWaitingPerHostMax ?? 256,
     clock: options.clock ?? systemClock,
     log: options.log ?? silentLog,
   });

@@ -4,14 +4,11 @@ import { machineClock, systemClock } from "../base/clock.ts";
 import { TrainerError } from "../base/errors.ts";
 import { noProfiler } from "../base/profiler.ts";
 import { SpanRing } from "../base/span-ring.ts";
-import type { Link } from "../protocol/link.ts";
 import { PROTOCOL_VERSION } from "../protocol/messages.ts";
 import { dial } from "../transport/dial.ts";
-import { parseJoinUrl } from "../transport/join-url.ts";
-import { type Listener, listen } from "../transport/listen.ts";
-import { isLoopback } from "../transport/loopback.ts";
 import { Communication } from "./communication.ts";
 import { dialUntil } from "./dial-until.ts";
+import { openMeshDoor } from "./mesh-door.ts";
 import type {
   CommunicationSettings,
   Stamped,
@@ -39,29 +36,30 @@ try {
 }
 
 async function communicate(): Promise<void> {
-  const { url, timeoutMs, name, packageVersion } = settings;
-  const { token } = parseJoinUrl(url);
-  const coordinator = await dialUntil(() => dial({ url }), { timeoutMs, clock: systemClock });
-  // Peers that call before the coordinator has told their secret are turned away by `accept`.
+  const { url, isNetworkTrusted, timeoutMs, name, packageVersion } = settings;
+  const coordinator = await dialUntil(() => dial({ url, isNetworkTrusted }), {
+    ...{ timeoutMs, clock: systemClock },
+  });
   let communication: Communication | undefined;
-  const listener = await listenForPeers(url, token, (link) => {
-    if (communication === undefined) link.close("not ready");
-    else communication.accept(link);
+  const door = await openMeshDoor({
+    ...{ url, isNetworkTrusted },
+    onLink: (link) => defined(communication, "the secret that peers show").accept(link),
   });
   coordinator.send({
     ...{ type: "hello", protocolVersion: PROTOCOL_VERSION, name, packageVersion },
-    peerPort: settings.peerPort ?? listener.port,
+    ...door.place,
+    ...(settings.peerPort === undefined ? {} : { peerPort: settings.peerPort }),
   });
   const made = new Communication({
     coordinator,
-    dialPeer: (address, label) =>
-      dial({ ...address, label, ...(token === undefined ? {} : { token }) }),
+    dialPeer: (address, label) => door.dialPeer(address, label),
+    onMeshSecret: (secret) => door.admit(secret),
     clock: systemClock,
     profiler,
     tell,
     onEnd: () => {
       port.unref();
-      void listener.close();
+      void door.close();
     },
   });
   communication = made;
@@ -70,21 +68,5 @@ async function communicate(): Promise<void> {
       profiler.end("hand-off", message.toldMs);
     }
     made.hear(message).catch((error: unknown) => made.fail(error));
-  });
-}
-
-/** Beside a coordinator on loopback, peers are on loopback too; else on any interface. */
-function listenForPeers(
-  url: string,
-  token: string | undefined,
-  onLink: (link: Link) => void,
-): Promise<Listener> {
-  const { host } = parseJoinUrl(url);
-  const isLocal = host === "localhost" || isLoopback(host);
-  return listen({
-    host: isLocal ? "127.0.0.1" : "0.0.0.0",
-    port: 0,
-    ...(token === undefined ? {} : { token }),
-    onLink,
   });
 }

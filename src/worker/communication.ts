@@ -5,7 +5,7 @@ import type { Profiler } from "../base/profiler.ts";
 import { COORDINATOR_ID } from "../collective/exchange-plan.ts";
 import { attachKernels } from "../kernels/kernels.ts";
 import type { Link } from "../protocol/link.ts";
-import type { Form, Message, Welcome } from "../protocol/messages.ts";
+import type { Form, Message, PeerAddress, Welcome } from "../protocol/messages.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
 import { ExchangeDesk } from "./exchange-desk.ts";
 import { PeerMesh } from "./peer-mesh.ts";
@@ -16,7 +16,9 @@ import type { MemoryMap, ToCommunication, ToCompute } from "./thread-messages.ts
 export interface CommunicationOptions {
   /** An open link to the coordinator, on which `hello` has been sent. */
   readonly coordinator: Link;
-  dialPeer(address: { readonly host: string; readonly port: number }, label: string): Promise<Link>;
+  dialPeer(address: PeerAddress, label: string): Promise<Link>;
+  /** What peers show one another from now on. */
+  onMeshSecret?(secret: string): void;
   readonly clock: Clock;
   /** To the compute thread. */
   tell(message: ToCompute): void;
@@ -116,6 +118,7 @@ export class Communication {
     switch (message.type) {
       case "welcome":
         this.#welcome = message;
+        this.#options.onMeshSecret?.(message.meshSecret);
         this.#mesh.introduce(message.workerId, message.meshSecret);
         this.#options.tell({ type: "work", message });
         return;

@@ -2,13 +2,18 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { TrainerError } from "../base/errors.ts";
 import type { Link } from "../protocol/link.ts";
-import { type Form, type Message, PROTOCOL_VERSION } from "../protocol/messages.ts";
+import {
+  type Form,
+  type Message,
+  type PeerAddress,
+  PROTOCOL_VERSION,
+} from "../protocol/messages.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
 
 /** What a mesh needs of the world. */
 export interface PeerMeshOptions {
   /** Opens a link to a peer's address. */
-  dialPeer(address: { readonly host: string; readonly port: number }, label: string): Promise<Link>;
+  dialPeer(address: PeerAddress, label: string): Promise<Link>;
   readonly clock: Clock;
   onFrame(peerId: number, frame: TensorFrame): void;
   /** All links of the generation are there. */
@@ -117,11 +122,7 @@ export class PeerMesh {
     );
   }
 
-  async #dial(
-    form: Form,
-    peerId: number,
-    address: { readonly host: string; readonly port: number },
-  ): Promise<void> {
+  async #dial(form: Form, peerId: number, address: PeerAddress): Promise<void> {
     const { generation } = form;
     let link: Link;
     try {

@@ -22,8 +22,10 @@ import { createTrainingMemory } from "./training-memory.ts";
 
 /** What a worker needs. */
 export interface WorkerOptions {
-  /** ws://HOST:PORT or wss://HOST:PORT of the coordinator, with an optional #TOKEN. */
+  /** The join URL of the coordinator. */
   readonly url: string;
+  /** No proxy is between the hosts: frames need no masks, also without TLS. Default: false. */
+  readonly isNetworkTrusted?: boolean;
   /** Undefined: as the run's configuration says. */
   readonly engine?: FleetConfiguration["engine"];
   readonly device: string;
@@ -68,6 +70,7 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerOutcome> 
   const spanMemory = profile?.communicationMemory;
   const settings: CommunicationSettings = {
     ...{ url, timeoutMs, name, packageVersion, peerPort, spanMemory },
+    isNetworkTrusted: options.isNetworkTrusted ?? false,
   };
   // The compiled file: Node runs no TypeScript in a thread of its own.
   const thread = new Worker(new URL("./communication-thread.js", import.meta.url), {

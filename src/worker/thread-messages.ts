@@ -20,6 +20,8 @@ import type { ElementType } from "../protocol/tensor-frame.ts";
 /** What the communication thread is started with. */
 export interface CommunicationSettings {
   readonly url: string;
+  /** Frames need no masks, also without TLS. */
+  readonly isNetworkTrusted: boolean;
   readonly timeoutMs: number;
   readonly name: string;
   readonly packageVersion: string;

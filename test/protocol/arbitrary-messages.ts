@@ -34,10 +34,12 @@ const configuration = fc
   .record({ vocabSize: fc.integer({ min: 2, max: 70_000 }), seed: uint32, bias: fc.boolean() })
   .map((settings) => resolveConfiguration(settings));
 
-const address = fc.record({
-  host: fc.constantFrom("10.0.0.7", "::1", "host-b"),
-  port: fc.integer({ min: 1, max: 65_535 }),
-});
+const host = fc.constantFrom("10.0.0.7", "::1", "host-b");
+const fingerprint = fc.stringMatching(/^[A-Za-z0-9_-]{43}$/);
+const address = fc.record(
+  { host, port: fc.integer({ min: 1, max: 65_535 }), fingerprint },
+  { requiredKeys: ["host", "port"] },
+);
 
 const members = fc.uniqueArray(
   fc.record({ workerId: uint32, address }, { requiredKeys: ["workerId"] }),
@@ -61,13 +63,18 @@ const evaluate = fc
 
 /** Valid messages of each type; a type that is missing here does not compile. */
 const byType: { readonly [T in Message["type"]]: fc.Arbitrary<Extract<Message, { type: T }>> } = {
-  hello: fc.record({
-    type: fc.constant("hello"),
-    protocolVersion: fc.constant(PROTOCOL_VERSION),
-    name: line,
-    packageVersion: line,
-    peerPort: fc.nat(65_535),
-  }),
+  hello: fc.record(
+    {
+      type: fc.constant("hello"),
+      protocolVersion: fc.constant(PROTOCOL_VERSION),
+      name: line,
+      packageVersion: line,
+      peerPort: fc.nat(65_535),
+      peerHost: host,
+      peerFingerprint: fingerprint,
+    },
+    { requiredKeys: ["type", "protocolVersion", "name", "packageVersion", "peerPort"] },
+  ),
   prepared: fc.record({
     type: fc.constant("prepared"),
     step,

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Link } from "../../src/protocol/link.ts";
 import type { Message } from "../../src/protocol/messages.ts";
 import type { TensorFrame } from "../../src/protocol/tensor-frame.ts";
+import { selfSigned } from "../../src/transport/self-signed.ts";
 import { memoryLinks } from "../memory-link.ts";
 import { socketPair } from "./socket-pair.ts";
 
@@ -14,6 +15,7 @@ interface Pair extends AsyncDisposable {
 const makers: readonly (readonly [string, () => Promise<Pair>])[] = [
   ["in memory", memoryPair],
   ["over a socket", socketPair],
+  ["over TLS", () => socketPair({ tls: selfSigned() })],
 ];
 
 function memoryPair(): Promise<Pair> {

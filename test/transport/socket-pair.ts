@@ -1,4 +1,5 @@
 import type { Link } from "../../src/protocol/link.ts";
+import { type Credentials, pinOf } from "../../src/transport/credentials.ts";
 import { dial } from "../../src/transport/dial.ts";
 import { type Listener, type ListenOptions, listen } from "../../src/transport/listen.ts";
 
@@ -10,16 +11,23 @@ export interface SocketPair extends AsyncDisposable {
   readonly listener: Listener;
 }
 
-/** A link over a real socket; the options go to both ends. */
-export async function socketPair(
-  options: Pick<ListenOptions, "heartbeat" | "clock"> = {},
-): Promise<SocketPair> {
+/** A link over a real socket; the options go to both ends, who know one another by `tls` if given. */
+export async function socketPair({
+  tls,
+  ...options
+}: Pick<ListenOptions, "heartbeat" | "clock"> & {
+  readonly tls?: Credentials;
+} = {}): Promise<SocketPair> {
   let accept: (link: Link) => void = () => undefined;
   const accepted = new Promise<Link>((resolve) => {
     accept = resolve;
   });
-  const listener = await listen({ ...options, host: "127.0.0.1", port: 0, onLink: accept });
-  const near = await dial({ ...options, host: "127.0.0.1", port: listener.port });
+  const host = "127.0.0.1";
+  const secure = tls === undefined ? {} : { tls };
+  const listener = await listen({ ...options, ...secure, host, port: 0, onLink: accept });
+  const fingerprint = tls === undefined ? undefined : pinOf(tls);
+  const pin = fingerprint === undefined ? {} : { fingerprint };
+  const near = await dial({ ...options, ...pin, host, port: listener.port });
   const far = await accepted;
   return { near, far, listener, [Symbol.asyncDispose]: () => listener.close() };
 }

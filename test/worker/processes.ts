@@ -19,10 +19,15 @@ export interface Running {
 export const SMALL_RUN = ["--preset", "tiny", "--set", "steps=30", "--set", "evaluateEvery=10"];
 
 /** Starts `smallinit` with these arguments; in a process group of its own when `isGroup`. */
-export function smallinit(args: readonly string[], isGroup = false): Running {
+export function smallinit(
+  args: readonly string[],
+  isGroup = false,
+  environment: Readonly<Record<string, string>> = {},
+): Running {
   const child = spawn(process.execPath, [MAIN, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     detached: isGroup,
+    env: { ...process.env, ...environment },
   });
   let text = "";
   child.stdout.on("data", (data: Buffer) => {

@@ -1,0 +1,96 @@
+import { type ErrorCode, TrainerError } from "../base/errors.ts";
+import type { Link } from "../protocol/link.ts";
+import type { Hello, PeerAddress } from "../protocol/messages.ts";
+import { pinOf } from "../transport/credentials.ts";
+import { dial } from "../transport/dial.ts";
+import { formatHostPort, parseJoinUrl } from "../transport/join-url.ts";
+import { listen } from "../transport/listen.ts";
+import { isLoopback } from "../transport/loopback.ts";
+import { selfSigned } from "../transport/self-signed.ts";
+import { randomToken } from "../transport/token.ts";
+
+/** What a worker's door to its peers depends on. */
+export interface MeshDoorOptions {
+  /** Of the coordinator: with TLS there, there is TLS between workers. */
+  readonly url: string;
+  /** Frames to peers need no masks, also without TLS. */
+  readonly isNetworkTrusted: boolean;
+  onLink(link: Link): void;
+}
+
+/** Where a worker's peers come in, and the way to theirs. */
+export interface MeshDoor {
+  /** What `hello` says of it. */
+  readonly place: Pick<Hello, "peerPort" | "peerFingerprint">;
+  /** From now on, peers come in who show this secret, and it is shown to them. Before, nobody does. */
+  admit(secret: string): void;
+  /**
+   * Opens a link to a peer.
+   *
+   * @throws {TrainerError} ERR_PEER_LOST when it cannot be reached, with what to do; ERR_CERTIFICATE.
+   */
+  dialPeer(address: PeerAddress, label: string): Promise<Link>;
+  close(): Promise<void>;
+}
+
+/** Opens a worker's door to its peers. @throws {TrainerError} those of `listen`. */
+export async function openMeshDoor(options: MeshDoorOptions): Promise<MeshDoor> {
+  const { onLink, isNetworkTrusted } = options;
+  const { host, isSecure } = parseJoinUrl(options.url);
+  const tls = isSecure ? selfSigned() : undefined;
+  const fingerprint = tls === undefined ? undefined : pinOf(tls);
+  // Until the coordinator has told the run's secret, one that nobody knows.
+  let secret = randomToken();
+  const listener = await listen({
+    // Beside a coordinator on loopback, peers are on loopback too; else on any interface.
+    host: host === "localhost" || isLoopback(host) ? "127.0.0.1" : "0.0.0.0",
+    ...{ port: 0, token: () => secret, onLink },
+    ...(tls === undefined ? {} : { tls }),
+  });
+  return {
+    place: {
+      peerPort: listener.port,
+      ...(fingerprint === undefined ? {} : { peerFingerprint: fingerprint }),
+    },
+    admit(runSecret) {
+      secret = runSecret;
+    },
+    async dialPeer(address, label) {
+      const where = formatHostPort(address.host, address.port);
+      if (isSecure && address.fingerprint === undefined) throw withoutTls(label, where);
+      try {
+        return await dial({ ...address, label, token: secret, isNetworkTrusted });
+      } catch (error) {
+        if (!(error instanceof TrainerError) || !UNREACHABLE.has(error.code)) throw error;
+        throw unreachable(label, where, error);
+      }
+    },
+    close: () => listener.close(),
+  };
+}
+
+/** How `dial` fails when the address, not the peer, is wrong. */
+const UNREACHABLE: ReadonlySet<ErrorCode> = new Set([
+  "ERR_CONNECT",
+  "ERR_CONNECT_TIMEOUT",
+  "ERR_NOT_SMALLINIT",
+  "ERR_TOKEN_WRONG",
+]);
+
+function unreachable(label: string, where: string, cause: TrainerError): TrainerError {
+  const why = String(cause.cause instanceof Error ? cause.cause.message : cause.message);
+  return new TrainerError(
+    "ERR_PEER_LOST",
+    `${label} cannot be reached by its peers at ${where} (${why}). Open the port there, or start it ` +
+      "with --advertise HOST or --interface NAME for an address that other hosts reach; with " +
+      "`--set allReduce=star` workers need not reach one another",
+    { cause },
+  );
+}
+
+function withoutTls(label: string, where: string): TrainerError {
+  return new TrainerError(
+    "ERR_PEER_LOST",
+    `${label} at ${where} speaks no TLS, but this worker joined with TLS. Let all join by wss://`,
+  );
+}
