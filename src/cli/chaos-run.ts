@@ -19,6 +19,7 @@ import { type Configuration, leavesPerStep } from "../configuration/configuratio
 import { readLines } from "../coordinator/line-file.ts";
 import { checkRunFolder, RUN_FILES } from "../coordinator/run-folder.ts";
 import { availableCores, threadsPerWorker } from "../launcher/devices.ts";
+import type { DeviceWish } from "../launcher/local-devices.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { EXIT_INTERRUPTED, stopOnInterrupt } from "./stop-signal.ts";
 
@@ -30,7 +31,9 @@ export interface ChaosRunRequest {
   readonly settings: readonly string[];
   readonly configuration: Configuration;
   readonly numWorkers: number;
-  readonly workerArguments: readonly string[];
+  /** What `--device` said, and what that is here: worker i takes the i-th, and then the first again. */
+  readonly device: DeviceWish;
+  readonly devices: readonly string[];
 }
 
 /** What is written to RUN/chaos.json. */
@@ -106,7 +109,7 @@ async function disturb(request: ChaosRunRequest, { line, log, stopSignal }: Shel
   const fleet = new ChaosFleet({
     numWorkers,
     startCoordinator: () => coordinatorStart(request, listeningPort(coordinatorLog)),
-    startWorker: (_index, ports) => workerStart(request, ports, threads),
+    startWorker: (index, ports) => workerStart(request, index, ports, threads),
     coordinatorPort: () => listeningPort(coordinatorLog),
     logFile: (name) => join(run, "logs", `${name}.log`),
     restartMs: RESTART_MS,
@@ -140,15 +143,17 @@ function coordinatorStart(request: ChaosRunRequest, port: number | undefined): P
 }
 
 function workerStart(
-  { workerArguments }: ChaosRunRequest,
+  { devices }: ChaosRunRequest,
+  workerIndex: number,
   { coordinatorPort, peerPort }: WorkerPorts,
   threads: number,
 ): ProcessStart {
   const url = `ws://127.0.0.1:${coordinatorPort}`;
+  const device = devices[workerIndex % devices.length] ?? "cpu";
   return {
     command: [
       ...([process.execPath, MAIN, "worker", url, "--threads", String(threads)] as const),
-      ...workerArguments,
+      ...["--device", device],
     ],
     environment: { ...process.env, SMALLINIT_PEER_PORT: String(peerPort) },
   };
@@ -163,10 +168,10 @@ function listeningPort(logFile: string): number | undefined {
 }
 
 /** The digest of the same run with one worker and no faults. */
-async function undisturbed({ run, settings, workerArguments }: ChaosRunRequest, log: Log) {
+async function undisturbed({ run, settings, device }: ChaosRunRequest, log: Log) {
   const folder = join(run, "undisturbed");
   log.info("Computing the same without faults, with one worker ...");
-  const args = ["launch", ...settings, "--run", folder, "--workers", "1", ...workerArguments];
+  const args = ["launch", ...settings, "--run", folder, "--workers", "1", "--device", device];
   const child = spawn(process.execPath, [MAIN, ...args], {
     stdio: ["ignore", "ignore", "inherit"],
   });

@@ -8,6 +8,7 @@ import { runCoordinator } from "../coordinator/run-coordinator.ts";
 import type { RunSummary } from "../coordinator/run-summary.ts";
 import type { TlsChoice } from "../coordinator/run-tls.ts";
 import { type LocalWorkers, launchLocalWorkers } from "../launcher/launch-local-workers.ts";
+import type { LocalDevices } from "../launcher/local-devices.ts";
 import { formatJoinUrl, parseJoinUrl } from "../transport/join-url.ts";
 import { packageVersion } from "./package-version.ts";
 import { ProgressLine } from "./progress-line.ts";
@@ -28,8 +29,8 @@ export interface RunRequest {
   readonly minWorkers: number;
   /** Workers to start on this machine; 0: they come from elsewhere. */
   readonly numLocalWorkers: number;
-  /** Further arguments of each local worker. */
-  readonly workerArguments?: readonly string[];
+  /** Where they compute; default: on the CPU. */
+  readonly local?: LocalDevices;
   /** Local workers write to RUN/profile where their time went, and the first's table is shown. */
   readonly isProfiled?: boolean;
 }
@@ -115,6 +116,7 @@ function startWorkers(
   onFewer: () => void,
 ): Promise<LocalWorkers> {
   const logFolder = join(request.run, "logs");
+  if (request.local?.remark !== undefined) log.warn(request.local.remark);
   log.info(
     `${request.numLocalWorkers} worker${request.numLocalWorkers === 1 ? "" : "s"} on this machine; ` +
       `their logs: ${relative(process.cwd(), logFolder)}`,
@@ -124,10 +126,8 @@ function startWorkers(
     ...(request.token === undefined ? {} : { token: request.token }),
     numWorkers: request.numLocalWorkers,
     command: [process.execPath, fileURLToPath(new URL("./main.js", import.meta.url))],
-    workerArguments: [
-      ...(request.workerArguments ?? []),
-      ...(request.isProfiled === true ? ["--profile", profileFolderOf(request)] : []),
-    ],
+    ...(request.local === undefined ? {} : { devices: request.local.devices }),
+    workerArguments: request.isProfiled === true ? ["--profile", profileFolderOf(request)] : [],
     logFolder,
     log,
     onEarlyExit(exit) {

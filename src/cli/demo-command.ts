@@ -5,6 +5,7 @@ import { demoCorpusFiles } from "../data/demo-corpus-files.ts";
 import { openDataFolder } from "../data/open-data-folder.ts";
 import { textStatistics } from "../data/text-statistics.ts";
 import { conductRun } from "./conduct-run.ts";
+import { chooseDevices } from "./engine-options.ts";
 import { generate } from "./generate-command.ts";
 import { wholeNumber } from "./option-values.ts";
 import { prepare } from "./prepare-command.ts";
@@ -48,14 +49,16 @@ async function demo(options: DemoOptions): Promise<void> {
   const run = freeFolder(join("runs", "demo"));
   const settings = await gatherSettings({ preset: "demo" });
   const steps = options.steps === undefined ? {} : { steps: options.steps };
+  const configuration = configurationFor({ ...settings, ...steps }, VOCAB_SIZE);
   const { summary, exitCode } = await conductRun({
     data: DATA_FOLDER,
     run,
-    configuration: configurationFor({ ...settings, ...steps }, VOCAB_SIZE),
+    configuration,
     isResume: false,
     listen: { host: "127.0.0.1", port: 0 },
     minWorkers: options.workers,
     numLocalWorkers: options.workers,
+    local: await chooseDevices("auto", configuration.engine),
   });
   process.exitCode = exitCode;
   if (summary.status !== "completed") return;

@@ -1,4 +1,8 @@
 import { type Command, Option } from "commander";
+import type { FleetConfiguration } from "../configuration/configuration.ts";
+import { findTensorflow, isCudaBuild } from "../engine/find-tensorflow.ts";
+import { availableGpus, visibleGpus } from "../launcher/devices.ts";
+import { type DeviceWish, type LocalDevices, localDevices } from "../launcher/local-devices.ts";
 import { wholeNumber } from "./option-values.ts";
 
 /** Adds --engine, --device and --threads to a command that computes in this process. */
@@ -21,15 +25,26 @@ export function deviceOption(): Option {
 
 /** `--device` of commands that start workers on this machine. */
 export function workerDeviceOption(): Option {
-  return new Option(
-    "--device <name>",
-    "where local workers compute; cpu, or webgpu with engine onnx",
-  )
-    .choices(["cpu", "webgpu"])
-    .default("cpu");
+  const help =
+    "where local workers compute: gpu (one worker per NVIDIA GPU, engine tensorflow), webgpu (engine onnx), " +
+    "cpu, or auto: gpu where it is set up, else cpu";
+  return new Option("--device <name>", help)
+    .choices(["auto", "cpu", "gpu", "webgpu"])
+    .default("auto");
 }
 
-/** What a local worker is told of its device; left to itself it takes the CPU. */
-export function deviceArguments(device: string): readonly string[] {
-  return device === "cpu" ? [] : ["--device", device];
+/**
+ * The devices of this machine's workers.
+ *
+ * @throws {TrainerError} ERR_ENGINE when GPUs are asked for that are not there or cannot be used.
+ */
+export async function chooseDevices(
+  wish: DeviceWish,
+  engine: FleetConfiguration["engine"],
+): Promise<LocalDevices> {
+  const addon = findTensorflow(process.env);
+  return localDevices(wish, engine, {
+    gpus: visibleGpus(await availableGpus(), process.env.CUDA_VISIBLE_DEVICES),
+    hasCuda: addon !== undefined && isCudaBuild(addon),
+  });
 }

@@ -1,16 +1,17 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { parseChaos } from "../chaos/parse-chaos.ts";
-import { defaultNumWorkers } from "../launcher/devices.ts";
+import { workersPerCpu } from "../launcher/devices.ts";
+import type { DeviceWish } from "../launcher/local-devices.ts";
 import { MAX_WORKERS } from "../protocol/limits.ts";
 import { chaosRun } from "./chaos-run.ts";
 import { conductRun } from "./conduct-run.ts";
-import { deviceArguments, workerDeviceOption } from "./engine-options.ts";
+import { chooseDevices, workerDeviceOption } from "./engine-options.ts";
 import { wholeNumber } from "./option-values.ts";
 import { addRunOptions, configurationOf, type RunOptions, runArguments } from "./run-options.ts";
 
 interface LaunchOptions extends RunOptions {
   readonly workers: number | "auto";
-  readonly device: string;
+  readonly device: DeviceWish;
   readonly profile?: boolean;
   readonly chaos?: string;
 }
@@ -26,7 +27,7 @@ export function addLaunchCommand(program: Command): void {
   )
     .option(
       "--workers <n>",
-      "workers to start, or auto: one per GPU, else one per core; one with --device webgpu",
+      "workers to start, or auto: one per GPU, or one per core; one with --device webgpu",
       numWorkers,
       "auto",
     )
@@ -44,7 +45,8 @@ export function addLaunchCommand(program: Command): void {
     )
     .action(async (options: LaunchOptions) => {
       const configuration = await configurationOf(options);
-      const numLocalWorkers = await numLocalWorkersOf(options);
+      const local = await chooseDevices(options.device, configuration.engine);
+      const numLocalWorkers = await numLocalWorkersOf(options.workers, local.devices);
       if (options.chaos !== undefined) {
         process.exitCode = await chaosRun({
           plan: parseChaos(options.chaos, {
@@ -55,7 +57,8 @@ export function addLaunchCommand(program: Command): void {
           settings: runArguments(options),
           configuration,
           numWorkers: numLocalWorkers,
-          workerArguments: deviceArguments(options.device),
+          device: options.device,
+          devices: local.devices,
         });
         return;
       }
@@ -67,20 +70,20 @@ export function addLaunchCommand(program: Command): void {
         listen: { host: "127.0.0.1", port: 0 },
         minWorkers: numLocalWorkers,
         numLocalWorkers,
-        workerArguments: deviceArguments(options.device),
+        local,
         ...(options.profile === true ? { isProfiled: true } : {}),
       });
       process.exitCode = exitCode;
     });
 }
 
-/** How many workers to start. All WebGPU workers of a machine share one adapter: one is enough. */
-export async function numLocalWorkersOf({
-  workers,
-  device,
-}: Pick<LaunchOptions, "workers" | "device">): Promise<number> {
-  if (workers !== "auto") return workers;
-  return device === "webgpu" ? 1 : await defaultNumWorkers();
+/** How many workers to start: `auto` is one per device, but for the CPU, which has a worker per core. */
+export async function numLocalWorkersOf(
+  wish: number | "auto",
+  devices: readonly string[],
+): Promise<number> {
+  if (wish !== "auto") return wish;
+  return devices[0] === "cpu" ? await workersPerCpu() : devices.length;
 }
 
 /** Reads `--workers`. @throws {InvalidArgumentError} when it is neither auto nor a count. */

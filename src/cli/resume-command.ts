@@ -3,10 +3,11 @@ import { TrainerError } from "../base/errors.ts";
 import type { Configuration } from "../configuration/configuration.ts";
 import { resolveConfiguration } from "../configuration/resolve-configuration.ts";
 import { readRunConfiguration } from "../coordinator/run-folder.ts";
+import type { DeviceWish } from "../launcher/local-devices.ts";
 import { MAX_WORKERS } from "../protocol/limits.ts";
 import { conductRun } from "./conduct-run.ts";
 import { readAddress, tokenFor } from "./coordinator-command.ts";
-import { deviceArguments, workerDeviceOption } from "./engine-options.ts";
+import { chooseDevices, workerDeviceOption } from "./engine-options.ts";
 import { numLocalWorkersOf, numWorkers } from "./launch-command.ts";
 import { repeated, wholeNumber } from "./option-values.ts";
 import { readAssignment } from "./settings.ts";
@@ -15,7 +16,7 @@ import { addTlsOptions, type TlsOptions, tlsChoiceOf } from "./tls-options.ts";
 interface ResumeOptions extends TlsOptions {
   readonly data?: string;
   readonly workers: number | "auto";
-  readonly device: string;
+  readonly device: DeviceWish;
   readonly listen?: { readonly host: string; readonly port: number };
   readonly minWorkers: number;
   readonly set?: readonly string[];
@@ -60,7 +61,9 @@ export function addResumeCommand(program: Command): void {
       const former = await readRunConfiguration(run);
       const configuration = changed(former.configuration, options.set ?? []);
       const isLocal = options.listen === undefined;
-      const numLocal = await numLocalWorkersOf(options);
+      const local = isLocal ? await chooseDevices(options.device, configuration.engine) : undefined;
+      const numLocal =
+        local === undefined ? 0 : await numLocalWorkersOf(options.workers, local.devices);
       const listen = options.listen ?? { host: "127.0.0.1", port: 0 };
       const token = tokenFor(listen.host);
       const tls = tlsChoiceOf(options);
@@ -73,8 +76,8 @@ export function addResumeCommand(program: Command): void {
         ...(token === undefined ? {} : { token }),
         ...(tls === undefined ? {} : { tls }),
         minWorkers: isLocal ? numLocal : options.minWorkers,
-        numLocalWorkers: isLocal ? numLocal : 0,
-        workerArguments: deviceArguments(options.device),
+        numLocalWorkers: numLocal,
+        ...(local === undefined ? {} : { local }),
       });
       process.exitCode = exitCode;
     });

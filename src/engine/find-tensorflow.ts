@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Environment } from "../base/environment.ts";
 
 /** Where the package's build puts its addon; built for Node-API, it fits every version of Node. */
@@ -16,6 +16,12 @@ export function findTensorflow(environment: Environment): string | undefined {
   return folders
     .flatMap((folder) => (folder === undefined ? [] : [join(folder, ADDON)]))
     .find((path) => existsSync(path));
+}
+
+/** Whether the addon at a path of `findTensorflow` was set up for NVIDIA GPUs. */
+export function isCudaBuild(path: string): boolean {
+  const folder = basename(path.slice(0, -ADDON.length));
+  return folder.endsWith("-cuda") || folder === "tfjs-node-gpu";
 }
 
 /** Where `setup:tensorflow` keeps its builds: a folder of the user, that no `npm ci` empties. */

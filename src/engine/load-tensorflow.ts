@@ -78,6 +78,8 @@ function variablesOf(device: string, numThreads: number): Environment {
     TF_CPP_MIN_LOG_LEVEL: isCpu ? "2" : "1",
     // TensorFlow takes all visible GPUs, and all of their memory, unless told otherwise.
     TF_FORCE_GPU_ALLOW_GROWTH: "true",
+    // The numbers of nvidia-smi, not CUDA's own order of speed.
+    CUDA_DEVICE_ORDER: "PCI_BUS_ID",
     CUDA_VISIBLE_DEVICES: isCpu ? "-1" : device.slice("gpu:".length),
   };
 }

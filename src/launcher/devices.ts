@@ -7,6 +7,8 @@ import { promisify } from "node:util";
 export interface Gpu {
   readonly index: number;
   readonly name: string;
+  /** "GPU-" and a UUID. */
+  readonly id: string;
 }
 
 /** How long the driver's tool may take: it hangs when a device has fallen off the bus. */
@@ -14,7 +16,7 @@ const NVIDIA_SMI_MS = 5000;
 
 /** The NVIDIA GPUs of this machine; none where there is no driver. */
 export async function availableGpus(): Promise<readonly Gpu[]> {
-  const query = ["--query-gpu=index,name", "--format=csv,noheader"];
+  const query = ["--query-gpu=index,uuid,name", "--format=csv,noheader"];
   try {
     const { stdout } = await promisify(execFile)("nvidia-smi", query, { timeout: NVIDIA_SMI_MS });
     return parseGpus(stdout);
@@ -23,13 +25,31 @@ export async function availableGpus(): Promise<readonly Gpu[]> {
   }
 }
 
-/** Reads lines of "index, name"; what is no such line, like a message of the driver, is left out. */
+/** Reads lines of "index, UUID, name"; what is no such line, like a message of the driver, is left out. */
 export function parseGpus(csv: string): readonly Gpu[] {
   return csv.split("\n").flatMap((line) => {
-    const match = /^\s*(?<index>\d+)\s*,\s*(?<name>\S.*?)\s*$/.exec(line);
-    const { index, name } = match?.groups ?? {};
-    return index === undefined || name === undefined ? [] : [{ index: Number(index), name }];
+    const match = /^\s*(?<index>\d+)\s*,\s*(?<id>GPU-\S+?)\s*,\s*(?<name>\S.*?)\s*$/.exec(line);
+    const { index, id, name } = match?.groups ?? {};
+    if (index === undefined || id === undefined || name === undefined) return [];
+    return [{ index: Number(index), name, id }];
   });
+}
+
+/**
+ * Those GPUs that `CUDA_VISIBLE_DEVICES` leaves to this process, in its order. As CUDA reads it: numbers
+ * or beginnings of UUIDs, up to the first that is no GPU; unset, all.
+ */
+export function visibleGpus(gpus: readonly Gpu[], visible: string | undefined): readonly Gpu[] {
+  if (visible === undefined) return gpus;
+  const found: Gpu[] = [];
+  for (const wanted of visible.split(",").map((entry) => entry.trim())) {
+    const gpu = gpus.find(({ index, id }) =>
+      wanted.startsWith("GPU-") ? id.startsWith(wanted) : String(index) === wanted,
+    );
+    if (gpu === undefined) break;
+    found.push(gpu);
+  }
+  return found;
 }
 
 /** Cores that this process may use: those of its affinity, or of its cgroup's quota if less. */
@@ -47,13 +67,11 @@ export function parseCpuQuota(text: string): number | undefined {
   return Number(quota) / Number(period);
 }
 
-/** Most workers of `--workers auto` on a machine without GPUs: more share the step's leaves badly. */
+/** Most workers of `--workers auto` on a CPU: more share the step's leaves badly. */
 const AUTO_WORKERS_MAX = 8;
 
-/** How many workers `--workers auto` starts: one per GPU, else one per core. */
-export async function defaultNumWorkers(): Promise<number> {
-  const gpus = await availableGpus();
-  if (gpus.length > 0) return gpus.length;
+/** How many workers `--workers auto` starts on the CPU: one per core. */
+export async function workersPerCpu(): Promise<number> {
   return Math.min(AUTO_WORKERS_MAX, await availableCores());
 }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Log } from "../base/log.ts";
 import { asWriteError } from "../base/write-error.ts";
-import { availableCores, availableGpus, type Gpu, threadsPerWorker } from "./devices.ts";
+import { availableCores, threadsPerWorker } from "./devices.ts";
 
 /** Which workers to start on this machine. */
 export interface LaunchOptions {
@@ -14,6 +14,8 @@ export interface LaunchOptions {
   /** Given to the workers by their environment: arguments are visible to other users. */
   readonly token?: string;
   readonly numWorkers: number;
+  /** Worker i computes on the device i modulo their number; default: all on the CPU. */
+  readonly devices?: readonly string[];
   /** Executable and first arguments, for example [process.execPath, ".../dist/cli/main.js"]. */
   readonly command: readonly string[];
   /** Further arguments after `worker URL`, for example ["--engine", "tfjs"]. */
@@ -44,7 +46,7 @@ export interface LocalWorkers {
 }
 
 /**
- * Starts workers on this machine, each with its share of the cores, or a GPU of its own.
+ * Starts workers on this machine, each with its share of the cores and its device.
  *
  * They end by the coordinator's word, or when their link to it closes: so none stays behind, even when
  * this process is killed.
@@ -52,16 +54,18 @@ export interface LocalWorkers {
  * @throws {TrainerError} ERR_WRITE when the log folder cannot be made.
  */
 export async function launchLocalWorkers(options: LaunchOptions): Promise<LocalWorkers> {
-  const { numWorkers, logFolder } = options;
+  const { numWorkers, logFolder, devices = ["cpu"] } = options;
   try {
     await mkdir(logFolder, { recursive: true });
   } catch (error) {
     throw asWriteError(logFolder, error);
   }
-  const gpus = await availableGpus();
   const numThreads = threadsPerWorker(await availableCores(), numWorkers);
   const workers = Array.from({ length: numWorkers }, (_, workerIndex) =>
-    startWorker(options, { workerIndex, numThreads, gpu: gpus[workerIndex % gpus.length] }),
+    startWorker(options, {
+      ...{ workerIndex, numThreads },
+      device: devices[workerIndex % devices.length] ?? "cpu",
+    }),
   );
   const ended = Promise.all(workers.map((worker) => worker.ended));
   return {
@@ -81,7 +85,7 @@ export async function launchLocalWorkers(options: LaunchOptions): Promise<LocalW
 interface Share {
   readonly workerIndex: number;
   readonly numThreads: number;
-  readonly gpu: Gpu | undefined;
+  readonly device: string;
 }
 
 interface StartedWorker {
@@ -90,9 +94,14 @@ interface StartedWorker {
 }
 
 function startWorker(options: LaunchOptions, share: Share): StartedWorker {
-  const { workerIndex, numThreads } = share;
+  const { workerIndex, numThreads, device } = share;
   const [executable = process.execPath, ...first] = options.command;
-  const args = [...first, "worker", options.url, "--threads", String(numThreads)];
+  const where = [
+    "--threads",
+    String(numThreads),
+    ...(device === "cpu" ? [] : ["--device", device]),
+  ];
+  const args = [...first, "worker", options.url, ...where];
   const child = spawn(executable, [...args, ...(options.workerArguments ?? [])], {
     stdio: ["ignore", "pipe", "pipe"],
     env: environmentOf(options, share),
@@ -126,7 +135,7 @@ const ALLOCATOR = {
   MALLOC_MMAP_THRESHOLD_: String(2 ** 25),
 } as const;
 
-function environmentOf({ token }: LaunchOptions, { gpu, numThreads }: Share): NodeJS.ProcessEnv {
+function environmentOf({ token }: LaunchOptions, { numThreads }: Share): NodeJS.ProcessEnv {
   return {
     ...ALLOCATOR,
     ...process.env,
@@ -134,7 +143,6 @@ function environmentOf({ token }: LaunchOptions, { gpu, numThreads }: Share): No
     SMALLINIT_LOCAL_WORKER: "1",
     OMP_NUM_THREADS: String(numThreads),
     ...(token === undefined ? {} : { SMALLINIT_TOKEN: token }),
-    ...(gpu === undefined ? {} : { CUDA_VISIBLE_DEVICES: String(gpu.index) }),
   };
 }
 

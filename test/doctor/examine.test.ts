@@ -41,7 +41,10 @@ describe("examine", () => {
 
   test("tries what needs a GPU only where one is seen", async () => {
     const onGpu = { ...ONNX, device: "gpu:0" };
-    const machine = async () => ({ ...HEALTHY, gpus: [{ index: 0, name: "NVIDIA A100" }] });
+    const machine = async () => ({
+      ...HEALTHY,
+      gpus: [{ index: 0, id: "GPU-8f1d", name: "NVIDIA A100" }],
+    });
     const without = await examine(examinationOf([onGpu, TFJS]));
     const withGpu = await examine(examinationOf([onGpu, TFJS], { machine }));
     expect(without.engines).toEqual([TFJS]);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { findMissing } from "../../src/doctor/find-missing.ts";
 import { BROKEN_ONNX, HEALTHY, ONNX, TFJS } from "./healthy-machine.ts";
 
-const GPU = { index: 0, name: "NVIDIA A100" };
+const GPU = { index: 0, id: "GPU-8f1d", name: "NVIDIA A100" };
 
 describe("what is missing", () => {
   test("is nothing on a machine that has all", () => {

@@ -1,11 +1,17 @@
 import { describe, expect, test } from "vitest";
-import { parseCpuQuota, parseGpus, threadsPerWorker } from "../../src/launcher/devices.ts";
+import {
+  parseCpuQuota,
+  parseGpus,
+  threadsPerWorker,
+  visibleGpus,
+} from "../../src/launcher/devices.ts";
 
 describe("the list of the driver's tool", () => {
   test("gives each GPU with its number", () => {
-    expect(parseGpus("0, NVIDIA A100-SXM4-40GB\n1, NVIDIA A100-SXM4-40GB\n")).toEqual([
-      { index: 0, name: "NVIDIA A100-SXM4-40GB" },
-      { index: 1, name: "NVIDIA A100-SXM4-40GB" },
+    const csv = "0, GPU-8f1d, NVIDIA A100-SXM4-40GB\n1, GPU-90c2, NVIDIA A100-SXM4-40GB\n";
+    expect(parseGpus(csv)).toEqual([
+      { index: 0, id: "GPU-8f1d", name: "NVIDIA A100-SXM4-40GB" },
+      { index: 1, id: "GPU-90c2", name: "NVIDIA A100-SXM4-40GB" },
     ]);
   });
 
@@ -19,6 +25,19 @@ describe("the list of the driver's tool", () => {
   ])("gives none for %s", (_name, text) => {
     expect(parseGpus(text)).toEqual([]);
   });
+});
+
+test.each([
+  ["all, where nothing is said", undefined, [0, 1, 2]],
+  ["none, where nothing is allowed", "", []],
+  ["none, where CUDA is told to see none", "-1", []],
+  ["those named, in their order", "2, 0", [2, 0]],
+  ["one named by its UUID", "GPU-bb", [1]],
+  // As CUDA does it.
+  ["those before the first that is none", "1,7,0", [1]],
+])("a process may use %s", (_name, visible, expected) => {
+  const gpus = ["aa", "bb", "cc"].map((id, index) => ({ index, id: `GPU-${id}`, name: "A100" }));
+  expect(visibleGpus(gpus, visible).map(({ index }) => index)).toEqual(expected);
 });
 
 test.each([
