@@ -61,7 +61,7 @@ async function compareSides(size) {
   const model = {
     ...shape,
     ...{ ffn: "geglu", ffnSize: 3 * shape.embeddingSize, positions: "rotary", norm: "pre" },
-    ...{ smallInit: true, embedNorm: true, bias: true },
+    ...{ smallInit: true, embedNorm: true, layerNormEpsilon: 1e-5, bias: true },
   };
   const sides = [];
   for (const name of options.sides.split(",")) {

@@ -17,7 +17,7 @@ const rounds = Number(process.argv[2] ?? 6);
 const model = {
   ...{ vocabSize: 65, contextLength: 16, embeddingSize: 32, numHeads: 2, numLayers: 1 },
   ...{ ffn: "gelu", ffnSize: 128, positions: "rotary", norm: "pre" },
-  ...{ smallInit: true, embedNorm: true, bias: true },
+  ...{ smallInit: true, embedNorm: true, layerNormEpsilon: 1e-5, bias: true },
 };
 const [numSequences, length] = [2, model.contextLength];
 const tokens = Int32Array.from({ length: numSequences * (length + 1) }, (_, i) => (i * 7 + 3) % 65);

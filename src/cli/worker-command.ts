@@ -15,6 +15,7 @@ interface WorkerCommandOptions {
   readonly threads?: number;
   readonly profile?: string;
   readonly trustNetwork?: boolean;
+  readonly probes?: string;
 }
 
 /** Seconds that a worker tries to reach its coordinator, which may be started after it. */
@@ -50,6 +51,10 @@ export function addWorkerCommand(program: Command): void {
       "--profile <dir>",
       "at the end, write there where each step's time went (default: not measured)",
     )
+    .option(
+      "--probes <dir>",
+      "write there the gradient norms of parameter groups and the embedding's movement (default: not probed)",
+    )
     .addHelpText("after", "\nExample:\n  smallinit worker 'ws://10.0.0.5:7117#token'\n")
     .action(async (url: string, options: WorkerCommandOptions) => {
       // Loaded here: tfjs takes half a second that no other command should pay.
@@ -68,6 +73,7 @@ export function addWorkerCommand(program: Command): void {
         stopSignal: stopSignalOfWorker(),
         ...(options.profile === undefined ? {} : { profileFolder: options.profile }),
         ...peerPortOfEnvironment(),
+        ...(options.probes === undefined ? {} : { probeFolder: options.probes }),
       });
       stderrLog.info(`Done: ${outcome.reason}.`);
     });

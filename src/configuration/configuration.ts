@@ -20,6 +20,8 @@ export interface ModelConfiguration {
   readonly smallInit: boolean;
   /** LayerNorm directly after the embedding. */
   readonly embedNorm: boolean;
+  /** ε of every LayerNorm, inside its square root. */
+  readonly layerNormEpsilon: number;
   /** Biases of the linear layers inside the blocks. */
   readonly bias: boolean;
 }
@@ -73,10 +75,10 @@ export function leavesPerStep(configuration: TrainingConfiguration): number {
 export function modelOf(configuration: ModelConfiguration): ModelConfiguration {
   const { vocabSize, contextLength, embeddingSize, numHeads, numLayers, ffn, ffnSize } =
     configuration;
-  const { positions, norm, smallInit, embedNorm, bias } = configuration;
+  const { positions, norm, smallInit, embedNorm, layerNormEpsilon, bias } = configuration;
   return {
     ...{ vocabSize, contextLength, embeddingSize, numHeads, numLayers, ffn, ffnSize },
-    ...{ positions, norm, smallInit, embedNorm, bias },
+    ...{ positions, norm, smallInit, embedNorm, layerNormEpsilon, bias },
   };
 }
 

@@ -39,6 +39,7 @@ export const CONFIGURATION_KEYS: Readonly<Record<ConfigurationKey, KeyRule>> = {
   norm: choice("pre", ["pre", "post"], "LayerNorm before (pre) or on (post) the residual stream"),
   smallInit: flag(true, "start the embedding from U(-1e-4, 1e-4) instead of N(0, 0.02)"),
   embedNorm: flag(NO_DEFAULT, "LayerNorm after the embedding; on when norm=pre and smallInit"),
+  layerNormEpsilon: real(1e-5, 1e-12, 1, "added to the variance in every LayerNorm"),
   bias: flag(true, "biases in the linear layers of the blocks"),
   batchSize: integer(32, 1, 2 ** 20, "sequences per step"),
   microBatchSize: integer(

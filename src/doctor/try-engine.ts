@@ -20,7 +20,7 @@ export interface EngineTrial {
 const MODEL: ModelConfiguration = {
   ...{ vocabSize: 65, contextLength: 64, embeddingSize: 128, numHeads: 4, numLayers: 4 },
   ...{ ffn: "geglu", ffnSize: 384, positions: "rotary", norm: "pre" },
-  ...{ smallInit: true, embedNorm: true, bias: true },
+  ...{ smallInit: true, embedNorm: true, layerNormEpsilon: 1e-5, bias: true },
 };
 
 /** What even plain JavaScript computes in a second. */

@@ -1,9 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { NormParameters } from "./model-parameters.ts";
 
-/** Inside the square root. tfjs and others default to 1e-3, which breaks the small embedding. */
-const EPSILON = 1e-5;
-
 /**
  * LayerNorm over the channels (Ba, Kiros & Hinton 2016): with the row's mean μ and biased variance σ²,
  *
@@ -13,23 +10,30 @@ const EPSILON = 1e-5;
  *
  *     dx = (d − mean(d) − x̂ · mean(d · x̂)) / √(σ² + ε),   dw = Σ dy · x̂,   db = Σ dy.
  *
+ * ε is 1e-5 unless the configuration says otherwise: it decides how fast a small embedding grows (tfjs
+ * and others default to 1e-3).
+ *
  * @param x f32[N, C].
  * @returns f32[N, C].
  */
 export function layerNorm(parameters: NormParameters, x: tf.Tensor2D): tf.Tensor2D {
-  const { weight, bias } = parameters;
+  const { weight, bias, epsilon } = parameters;
+  const normalize = tf.customGrad((...inputs) => {
+    const [x_, w, b, save] = inputs as unknown as [
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+      tf.GradSaveFunc,
+    ];
+    const centered = tf.sub(x_, tf.mean(x_, 1, true)); // [N, C]
+    const variance = tf.mean(tf.square(centered), 1, true); // [N, 1]
+    const inverseDeviation = tf.rsqrt(tf.add(variance, epsilon)); // [N, 1]
+    const normal = tf.mul(centered, inverseDeviation); // [N, C]
+    save([normal, inverseDeviation, w]);
+    return { value: tf.add(tf.mul(normal, w), b), gradFunc: normalizeGradient };
+  });
   return normalize(x, weight, bias) as tf.Tensor2D;
 }
-
-const normalize = tf.customGrad((...inputs) => {
-  const [x, w, b, save] = inputs as unknown as [tf.Tensor, tf.Tensor, tf.Tensor, tf.GradSaveFunc];
-  const centered = tf.sub(x, tf.mean(x, 1, true)); // [N, C]
-  const variance = tf.mean(tf.square(centered), 1, true); // [N, 1]
-  const inverseDeviation = tf.rsqrt(tf.add(variance, EPSILON)); // [N, 1]
-  const normal = tf.mul(centered, inverseDeviation); // [N, C]
-  save([normal, inverseDeviation, w]);
-  return { value: tf.add(tf.mul(normal, w), b), gradFunc: normalizeGradient };
-});
 
 function normalizeGradient(dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] {
   const [normal, inverseDeviation, w] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];

@@ -11,10 +11,11 @@ export interface LinearParameters {
   readonly bias: Tensor1D | undefined;
 }
 
-/** A LayerNorm's scale and shift, f32[C] each. */
+/** A LayerNorm's scale and shift, f32[C] each, and its ε. */
 export interface NormParameters {
   readonly weight: Tensor1D;
   readonly bias: Tensor1D;
+  readonly epsilon: number;
 }
 
 /** The four projections of an attention, f32[C, C] each. */
@@ -75,6 +76,7 @@ export function modelParameters(
   const norm = (name: string): NormParameters => ({
     weight: vector(`${name}.weight`),
     bias: vector(`${name}.bias`),
+    epsilon: model.layerNormEpsilon,
   });
   const linear = (name: string): LinearParameters => ({
     weight: matrix(`${name}.weight`),

@@ -10,6 +10,7 @@ import { parameterLayout } from "../model/parameter-layout.ts";
 import type { Welcome, WorkerFailed } from "../protocol/messages.ts";
 import { ComputeThread, type Ended } from "./compute-thread.ts";
 import { errorOf } from "./error-of.ts";
+import { keepProbes } from "./keep-probes.ts";
 import { keepProfile, type ProfileKeeper } from "./keep-profile.ts";
 import type {
   CommunicationSettings,
@@ -44,6 +45,8 @@ export interface WorkerOptions {
   readonly peerPort?: number;
   /** Folder for a trace and a table of where the time of the steps went; undefined: none. */
   readonly profileFolder?: string;
+  /** Folder for what probes find in the steps: gradient norms and the embedding's; undefined: none. */
+  readonly probeFolder?: string;
 }
 
 /** How a worker's work ended: always by the coordinator's word. */
@@ -128,7 +131,7 @@ async function work(
     `Joined as worker ${welcome.workerId}: ${numParams} parameters, ${configuration.steps} steps.`,
   );
   const engineName = options.engine ?? configuration.engine;
-  const { device, numThreads, profileFolder } = options;
+  const { device, numThreads, profileFolder, probeFolder } = options;
   const profiling = profile === undefined ? {} : { profiler: profile.compute };
   const { precision } = configuration;
   await using engine = await createEngine({
@@ -140,9 +143,19 @@ async function work(
   log.info(
     `Engine: ${description.runtime} on ${description.device}, ${description.numThreads} thread(s).`,
   );
+  const probing = probeFolder !== undefined && {
+    probe: keepProbes({
+      ...{ folder: probeFolder, workerId: welcome.workerId, configuration, log },
+      ...{ layout: tensors, kernels: memory.kernels },
+    }),
+  };
   const compute = new ComputeThread({
     ...{ workerId: welcome.workerId, layout: tensors, description, tell },
-    trainer: new Trainer({ configuration, layout: tensors, engine, memory, ...profiling }),
+    trainer: new Trainer({
+      ...{ configuration, layout: tensors, engine, memory },
+      ...profiling,
+      ...probing,
+    }),
     ...profiling,
   });
   if (!welcome.restore) {

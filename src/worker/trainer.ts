@@ -7,6 +7,7 @@ import { type Configuration, leavesPerStep } from "../configuration/configuratio
 import type { Engine } from "../engine/engine.ts";
 import { applyUpdate, gradientNormOf } from "../optimizer/apply-update.ts";
 import type { Evaluate, LeafRange } from "../protocol/messages.ts";
+import type { ProbedStep } from "./step-probe.ts";
 import { leafBlock, tokensOf } from "./token-blocks.ts";
 import type { TrainingMemory } from "./training-memory.ts";
 
@@ -18,6 +19,8 @@ export interface TrainerOptions {
   readonly memory: TrainingMemory;
   /** Told what the parts of a step take. */
   readonly profiler?: Profiler;
+  /** Shown every update, to look and not to touch. */
+  readonly probe?: (probed: ProbedStep) => void;
 }
 
 /** What all members must find the same in a step. */
@@ -101,6 +104,10 @@ export class Trainer {
       training: configuration,
     });
     this.#profiler.end("optimizer", startMs);
+    this.#options.probe?.({
+      ...{ step: step + 1, numTokens: this.#numTokens, parameters },
+      gradientSum: this.#gradientSum(),
+    });
     this.putParameters();
   }
 

@@ -21,6 +21,7 @@ const VARIANTS: readonly (readonly [string, ModelConfiguration])[] = [
     "pre, learned, gelu, no biases, no norm after the embedding",
     sampleModel({ ...{ positions: "learned", ffn: "gelu" }, ...{ bias: false, embedNorm: false } }),
   ],
+  ["pre, with another epsilon", sampleModel({ layerNormEpsilon: 1e-3 })],
   // Both forms of norm after the embedding at once: nobody's default, and still defined.
   [
     "post, learned, gelu, biases, norm after the embedding",

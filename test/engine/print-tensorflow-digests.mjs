@@ -16,7 +16,8 @@ const SIZES = [
 for (const sizes of SIZES) {
   const model = {
     ...{ ...sizes, contextLength: 96, numLayers: 2, ffn: "geglu", ffnSize: 208 },
-    ...{ positions: "rotary", norm: "pre", smallInit: true, embedNorm: true, bias: true },
+    ...{ positions: "rotary", norm: "pre", smallInit: true, embedNorm: true },
+    ...{ layerNormEpsilon: 1e-5, bias: true },
   };
   const engine = await createTensorflowEngine({
     ...{ model, device: "cpu", precision, numThreads: Number(numThreads) },

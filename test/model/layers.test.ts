@@ -47,23 +47,31 @@ async function expectGradient(
 }
 
 describe("layerNorm", () => {
-  const unit = (size: number) => ({ weight: tf.ones([size]), bias: tf.zeros([size]) });
+  const unit = (size: number, epsilon: number) => ({
+    ...{ weight: tf.ones([size]), bias: tf.zeros([size]), epsilon },
+  });
 
-  test("has the epsilon that makes a small embedding start small", async () => {
-    // U(-1e-4, 1e-4) has variance 3.3e-9; with an epsilon of 1e-5 its norm has an RMS of 0.018.
+  test.each([
+    // U(-1e-4, 1e-4) has variance 3.3e-9, far below either: √(3.3e-9 / ε) remains.
+    { epsilon: 1e-5, expected: 0.0182 },
+    { epsilon: 1e-3, expected: 0.00182 },
+  ])("makes a small embedding start small, as ε = $epsilon says", async ({ epsilon, expected }) => {
     const random = seededRandom(1);
     const x = Float32Array.from({ length: 1024 }, () => (2 * random.uniform() - 1) * 1e-4);
     const y = await numbersOf(() =>
-      layerNorm(unit(1024) as never, tf.tensor2d(x, [1, 1024]) as tf.Tensor2D),
+      layerNorm(unit(1024, epsilon) as never, tf.tensor2d(x, [1, 1024]) as tf.Tensor2D),
     );
     const rms = Math.sqrt(y.reduce((sum, value) => sum + value ** 2, 0) / y.length);
-    expect(rms).toBeCloseTo(0.0182, 3);
+    expect(Math.abs(rms / expected - 1)).toBeLessThan(0.03);
   });
 
   test("has its own gradient for x, scale and shift", async () => {
     const [w, b, x] = [normals(6, 1), normals(6, 2), normals(18, 3)];
     const at = (x_: tf.Tensor, w_: tf.Tensor, b_: tf.Tensor) =>
-      layerNorm({ weight: w_ as tf.Tensor1D, bias: b_ as tf.Tensor1D }, x_ as tf.Tensor2D);
+      layerNorm(
+        { weight: w_ as tf.Tensor1D, bias: b_ as tf.Tensor1D, epsilon: 1e-5 },
+        x_ as tf.Tensor2D,
+      );
     await expectGradient((x_) => at(x_, tf.tensor1d(w), tf.tensor1d(b)), x, [3, 6]);
     await expectGradient((w_) => at(tf.tensor2d(x, [3, 6]), w_, tf.tensor1d(b)), w, [6]);
     await expectGradient((b_) => at(tf.tensor2d(x, [3, 6]), tf.tensor1d(w), b_), b, [6]);

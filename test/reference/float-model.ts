@@ -17,28 +17,28 @@ export function floatLogits(
   parameters: FloatParameters,
   tokens: readonly number[],
 ): Row[] {
-  const { numLayers, norm, embedNorm, positions } = model;
+  const { numLayers, norm, embedNorm, positions, layerNormEpsilon: epsilon } = model;
   const weights = named(parameters);
   let x = tokens.map((token) => rowOf(weights("embed.weight"), token, model.embeddingSize));
   if (positions === "learned") {
     x = x.map((row, t) => plus(row, rowOf(weights("pos.weight"), t, model.embeddingSize)));
   }
-  if (embedNorm) x = layerNorm(parameters, "blocks.0.ln0", x);
+  if (embedNorm) x = layerNorm(parameters, epsilon, "blocks.0.ln0", x);
   for (let i = 0; i < numLayers; i++) {
     const name = `blocks.${i}`;
     const attend = (y: Row[]) => attention(model, parameters, `${name}.attn`, y);
     const feed = (y: Row[]) => feedForward(model, parameters, `${name}.ffn`, y);
     if (norm === "pre") {
-      x = addRows(x, attend(layerNorm(parameters, `${name}.ln1`, x)));
-      x = addRows(x, feed(layerNorm(parameters, `${name}.ln2`, x)));
+      x = addRows(x, attend(layerNorm(parameters, epsilon, `${name}.ln1`, x)));
+      x = addRows(x, feed(layerNorm(parameters, epsilon, `${name}.ln2`, x)));
     } else {
-      x = layerNorm(parameters, `${name}.ln1`, x);
+      x = layerNorm(parameters, epsilon, `${name}.ln1`, x);
       x = addRows(x, attend(x));
-      x = layerNorm(parameters, `${name}.ln2`, x);
+      x = layerNorm(parameters, epsilon, `${name}.ln2`, x);
       x = addRows(x, feed(x));
     }
   }
-  return linear(parameters, "head", layerNorm(parameters, "ln_out", x));
+  return linear(parameters, "head", layerNorm(parameters, epsilon, "ln_out", x));
 }
 
 /** The sum of the cross entropies of one sequence, in nats. */
@@ -132,14 +132,14 @@ function tanhGelu(z: number): number {
   return (z / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (z + 0.044715 * z ** 3)));
 }
 
-function layerNorm(parameters: FloatParameters, name: string, x: Row[]): Row[] {
+function layerNorm(parameters: FloatParameters, epsilon: number, name: string, x: Row[]): Row[] {
   const weight = named(parameters)(`${name}.weight`);
   const bias = named(parameters)(`${name}.bias`);
   return x.map((row) => {
     const mean = row.reduce((a, b) => a + b, 0) / row.length;
     const variance = row.reduce((sum, value) => sum + (value - mean) ** 2, 0) / row.length;
     return row.map(
-      (value, c) => ((value - mean) / Math.sqrt(variance + 1e-5)) * at(weight, c) + at(bias, c),
+      (value, c) => ((value - mean) / Math.sqrt(variance + epsilon)) * at(weight, c) + at(bias, c),
     );
   });
 }

@@ -10,7 +10,7 @@ export function sampleModel(changes: Partial<ModelConfiguration> = {}): ModelCon
   return {
     ...{ vocabSize: 11, contextLength: 6, embeddingSize: 16, numHeads: 2, numLayers: 2 },
     ...{ ffn: "geglu", ffnSize: 20, positions: "rotary", norm: "pre" },
-    ...{ smallInit: true, embedNorm: true, bias: true },
+    ...{ smallInit: true, embedNorm: true, layerNormEpsilon: 1e-5, bias: true },
     ...changes,
   };
 }
