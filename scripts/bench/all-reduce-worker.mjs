@@ -8,11 +8,15 @@ import { createKernels } from "../../dist/kernels/kernels.js";
 import { PROTOCOL_VERSION } from "../../dist/protocol/messages.js";
 import { dial } from "../../dist/transport/dial.js";
 import { listen } from "../../dist/transport/listen.js";
+import { SlotFolder } from "../../dist/transport/slot-folder.js";
 
-/** Of the right form; nobody compares it here. */
-const SECRET = "0".repeat(64);
+/** Said in the place of the mesh's secret, which nobody compares here: what the link is for. */
+const PATHS = ["memory", "socket"];
 const NUM_FLOATS_MAX = 72_000_000;
-const links = new Map();
+/** By path, then by rank. */
+const links = new Map(PATHS.map((path) => [path, new Map()]));
+/** Undefined where this machine has no memory file system: then both paths are sockets. */
+const slotFolder = SlotFolder.open({ log: { info: console.error, warn: console.error } });
 const sockets = new Map();
 const mailbox = new FrameMailbox({ bytesPerPeerMax: Number.POSITIVE_INFINITY });
 let selfRank = 0;
@@ -39,7 +43,7 @@ async function open(numWorkers) {
   partial.fill(1);
   room = { kernels, partial, sum, scratch };
   const onLink = (link) => hearFrames(link);
-  const listener = await listen({ host: "127.0.0.1", port: 0, onLink });
+  const listener = await listen({ host: "127.0.0.1", port: 0, onLink, slotFolder });
   const server = createServer((socket) => {
     socket.once("data", (data) => hearBytes(data[0], socket));
   });
@@ -54,13 +58,16 @@ async function connectAll(addresses) {
   });
   for (let rank = 0; rank < selfRank; rank++) {
     const { port, socketPort } = addresses[rank];
-    const link = await dial({ host: "127.0.0.1", port });
-    hearFrames(link, rank);
-    link.send({
-      type: "peer-hello",
-      ...{ protocolVersion: PROTOCOL_VERSION, meshSecret: SECRET },
-      workerId: selfRank,
-    });
+    for (const path of PATHS) {
+      const offer = path === "memory" ? { slotFolder } : {};
+      const link = await dial({ host: "127.0.0.1", port, ...offer });
+      hearFrames(link, { path, rank });
+      link.send({
+        type: "peer-hello",
+        ...{ protocolVersion: PROTOCOL_VERSION, meshSecret: path },
+        workerId: selfRank,
+      });
+    }
     const socket = connect({ host: "127.0.0.1", port: socketPort });
     await new Promise((resolve) => socket.once("connect", resolve));
     socket.write(Uint8Array.of(selfRank));
@@ -70,18 +77,18 @@ async function connectAll(addresses) {
   return true;
 }
 
-function hearFrames(link, knownRank) {
-  let from = knownRank;
+function hearFrames(link, known) {
+  let from = known?.rank;
   link.listen({
-    onMessage: ({ workerId }) => {
+    onMessage: ({ workerId, meshSecret }) => {
       from = workerId;
-      links.set(workerId, link);
+      links.get(meshSecret).set(workerId, link);
       checkConnected();
     },
     onTensor: (frame) => mailbox.receive(from, frame),
     onClose: (reason) => console.error(reason),
   });
-  if (from !== undefined) links.set(from, link);
+  if (known !== undefined) links.get(known.path).set(from, link);
 }
 
 function hearBytes(rank, socket) {
@@ -93,19 +100,24 @@ function hearBytes(rank, socket) {
 }
 
 function checkConnected() {
-  if (links.size === numRanks - 1 && sockets.size === numRanks - 1) whenConnected();
+  const all = [sockets, ...links.values()];
+  if (all.every(({ size }) => size === numRanks - 1)) whenConnected();
 }
 
-/** Milliseconds of one all-reduce, the mean of some after one that does not count. */
+/** Milliseconds, and of a core, of one all-reduce: the mean of some after one that does not count. */
 async function measure({ side, numFloats, numTimes }) {
-  const once = side === "socket" ? moveBytes : allReduce;
+  const once = side === "bare sockets" ? moveBytes : allReduce;
   await once(numFloats, side);
   const start = performance.now();
+  const before = process.cpuUsage();
   for (let i = 0; i < numTimes; i++) await once(numFloats, side);
-  return (performance.now() - start) / numTimes;
+  const ms = (performance.now() - start) / numTimes;
+  const { user, system } = process.cpuUsage(before);
+  return { ms, coreMs: (user + system) / 1000 / numTimes };
 }
 
-async function allReduce(vectorLength, wire) {
+async function allReduce(vectorLength, side) {
+  const [wire, path] = side.split(" ");
   const members = Array.from({ length: numRanks }, (_, id) => ({
     id,
     range: { lo: id, hi: id + 1 },
@@ -115,7 +127,14 @@ async function allReduce(vectorLength, wire) {
   if (scratchLengthOf(plan) > room.scratch.length) throw new RangeError("the scratch is too small");
   const sum = room.sum.subarray(0, vectorLength);
   const { kernels, scratch } = room;
-  const exchange = new Exchange({ plan, selfId: selfRank, links, sum, scratch, kernels });
+  const exchange = new Exchange({
+    plan,
+    selfId: selfRank,
+    links: links.get(path),
+    sum,
+    scratch,
+    kernels,
+  });
   for (const { error } of mailbox.open(exchange)) throw error;
   exchange.addPartial({ lo: selfRank, hi: selfRank + 1 }, room.partial.subarray(0, vectorLength));
   await exchange.done;

@@ -21,7 +21,10 @@ const { values: options } = parseArgs({
     workers: { type: "string" },
     megabytes: { type: "string" },
     rounds: { type: "string" },
-    sides: { type: "string", default: "f32,bf16,gloo,socket" },
+    sides: {
+      type: "string",
+      default: "f32 memory,bf16 memory,f32 socket,bf16 socket,gloo,bare sockets",
+    },
   },
 });
 const numbers = (text) => text.split(",").map(Number);
@@ -38,7 +41,9 @@ for (const numWorkers of fleetSizes) await compare(numWorkers);
 async function compare(numWorkers) {
   const fleet = await startNodes(numWorkers);
   const gloo = sides.includes("gloo") ? await startGloo(numWorkers) : undefined;
-  console.log(`\n${numWorkers} workers | MB | side | ms | GB/s of the vector | x gloo`);
+  console.log(
+    `\n${numWorkers} workers | MB | side | ms | GB/s of the vector | x gloo | core-ms of all`,
+  );
   for (const megabytes of sizes) {
     const numFloats = Math.round((megabytes * 1e6) / 4);
     const times = new Map(sides.map((side) => [side, []]));
@@ -49,12 +54,15 @@ async function compare(numWorkers) {
         times.get(side).push(await run({ side, numFloats, numTimes }));
       }
     }
-    const glooMs = median(times.get("gloo") ?? []);
+    const mid = (side, key) => median((times.get(side) ?? []).map((time) => time[key]));
     for (const side of sides) {
-      const ms = median(times.get(side));
+      const ms = mid(side, "ms");
       const rate = (megabytes / ms).toFixed(2);
-      const ratio = Number.isNaN(glooMs) ? "" : (glooMs / ms).toFixed(2);
-      console.log(`${numWorkers} | ${megabytes} | ${side} | ${ms.toFixed(1)} | ${rate} | ${ratio}`);
+      const ratio = hasTorch ? (mid("gloo", "ms") / ms).toFixed(2) : "";
+      const core = mid(side, "coreMs").toFixed(1);
+      console.log(
+        `${numWorkers} | ${megabytes} | ${side} | ${ms.toFixed(1)} | ${rate} | ${ratio} | ${core}`,
+      );
     }
   }
   fleet.end();
@@ -77,7 +85,7 @@ async function startNodes(numWorkers) {
   const addresses = await ask({ type: "listen", numWorkers });
   await ask({ type: "connect", addresses });
   return {
-    run: async (work) => Math.max(...(await ask({ type: "run", ...work }))),
+    run: async (work) => slowest(await ask({ type: "run", ...work })),
     end: () => children.forEach((child) => void child.kill()),
   };
 }
@@ -98,12 +106,18 @@ async function startGloo(numWorkers) {
   const answers = children.map((child) =>
     createInterface({ input: child.stdout })[Symbol.asyncIterator](),
   );
-  const next = () => Promise.all(answers.map(async (lines) => Number((await lines.next()).value)));
+  const next = () =>
+    Promise.all(
+      answers.map(async (lines) => {
+        const [ms, coreMs] = (await lines.next()).value.split(" ").map(Number);
+        return { ms, coreMs };
+      }),
+    );
   await next();
   return {
     async run({ numFloats, numTimes }) {
       for (const child of children) child.stdin.write(`${numFloats} ${numTimes}\n`);
-      return Math.max(...(await next()));
+      return slowest(await next());
     },
     end: () => children.forEach((child) => void child.stdin.end()),
   };
@@ -116,6 +130,14 @@ function freePort() {
       server.close(() => resolve(port));
     });
   });
+}
+
+/** The time of the last to be done, and what all took of the cores. */
+function slowest(answers) {
+  return {
+    ms: Math.max(...answers.map(({ ms }) => ms)),
+    coreMs: answers.reduce((sum, { coreMs }) => sum + coreMs, 0),
+  };
 }
 
 function median(values) {

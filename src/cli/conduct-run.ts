@@ -13,6 +13,7 @@ import { formatJoinUrl, parseJoinUrl } from "../transport/join-url.ts";
 import { packageVersion } from "./package-version.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { statusInWords, summaryInWords } from "./run-in-words.ts";
+import { sharesMemory } from "./shares-memory.ts";
 import { EXIT_INTERRUPTED, stopOnInterrupt } from "./stop-signal.ts";
 
 /** A run to conduct from this process. */
@@ -70,6 +71,7 @@ export async function conductRun(
       minWorkers: request.minWorkers,
       isResume: request.isResume,
       packageVersion: packageVersion(),
+      sharesMemory: sharesMemory(process.env),
       clock: systemClock,
       log,
       onStatus: (status) => line.show(statusInWords(status)),

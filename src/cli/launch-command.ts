@@ -8,6 +8,7 @@ import { conductRun } from "./conduct-run.ts";
 import { chooseDevices, workerDeviceOption } from "./engine-options.ts";
 import { wholeNumber } from "./option-values.ts";
 import { addRunOptions, configurationOf, type RunOptions, runArguments } from "./run-options.ts";
+import { SHARED_MEMORY_HELP } from "./shares-memory.ts";
 
 interface LaunchOptions extends RunOptions {
   readonly workers: number | "auto";
@@ -41,7 +42,8 @@ export function addLaunchCommand(program: Command): void {
     .addHelpText(
       "after",
       "\nExample:\n  smallinit launch --data data/book --run runs/book --workers 2 --preset char --set steps=500\n" +
-        "\nCtrl-C writes a checkpoint and ends; `smallinit resume RUN` goes on from there.\n",
+        "\nCtrl-C writes a checkpoint and ends; `smallinit resume RUN` goes on from there.\n" +
+        `\n${SHARED_MEMORY_HELP}\n`,
     )
     .action(async (options: LaunchOptions) => {
       const configuration = await configurationOf(options);

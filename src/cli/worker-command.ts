@@ -6,6 +6,7 @@ import { formatJoinUrl, parseJoinUrl } from "../transport/join-url.ts";
 import { deviceOption } from "./engine-options.ts";
 import { wholeNumber } from "./option-values.ts";
 import { packageVersion } from "./package-version.ts";
+import { SHARED_MEMORY_HELP, sharesMemory } from "./shares-memory.ts";
 import { stopOnInterrupt } from "./stop-signal.ts";
 
 interface WorkerCommandOptions {
@@ -55,7 +56,10 @@ export function addWorkerCommand(program: Command): void {
       "--probes <dir>",
       "write there the gradient norms of parameter groups and the embedding's movement (default: not probed)",
     )
-    .addHelpText("after", "\nExample:\n  smallinit worker 'ws://10.0.0.5:7117#token'\n")
+    .addHelpText(
+      "after",
+      `\nExample:\n  smallinit worker 'ws://10.0.0.5:7117#token'\n\n${SHARED_MEMORY_HELP}\n`,
+    )
     .action(async (url: string, options: WorkerCommandOptions) => {
       // Loaded here: tfjs takes half a second that no other command should pay.
       const { runWorker } = await import("../worker/run-worker.ts");
@@ -71,6 +75,7 @@ export function addWorkerCommand(program: Command): void {
         packageVersion: packageVersion(),
         log: stderrLog,
         stopSignal: stopSignalOfWorker(),
+        sharesMemory: sharesMemory(process.env),
         ...(options.profile === undefined ? {} : { profileFolder: options.profile }),
         ...peerPortOfEnvironment(),
         ...(options.probes === undefined ? {} : { probeFolder: options.probes }),

@@ -1,5 +1,6 @@
 import { assert, defined } from "../base/assert.ts";
 import type { LeafRange } from "../protocol/messages.ts";
+import type { TensorFrame } from "../protocol/tensor-frame.ts";
 import type { Chunk } from "./chunks.ts";
 import { type ExchangePlan, nameOf } from "./exchange-plan.ts";
 import { writePayload } from "./payload.ts";
@@ -22,7 +23,7 @@ export class ChunkSum {
   readonly name: string;
   readonly #numLeaves: number;
   readonly #numNodes: number;
-  readonly #received = new Map<string, Uint8Array>();
+  readonly #received = new Map<string, TensorFrame>();
   #state: "gathering" | "finished" = "gathering";
 
   constructor(plan: ExchangePlan, chunk: Chunk, index: number) {
@@ -34,9 +35,9 @@ export class ChunkSum {
   }
 
   /** Keeps a node's slice until the chunk is whole. @returns false when it came before. */
-  receive(node: string, payload: Uint8Array): boolean {
+  receive(node: string, frame: TensorFrame): boolean {
     if (this.isFinished || this.#received.has(node)) return false;
-    this.#received.set(node, payload);
+    this.#received.set(node, frame);
     return true;
   }
 
@@ -72,9 +73,9 @@ export class ChunkSum {
   #sumOf(node: LeafRange, room: Room): Float32Array {
     const own = this.#ownSlice(node, room.means);
     if (own !== undefined) return own;
-    const payload = this.#received.get(nameOf(node));
-    if (payload !== undefined) {
-      writePayload(room.destination, payload, this.chunk.elements, room.means.kernels);
+    const frame = this.#received.get(nameOf(node));
+    if (frame !== undefined) {
+      writePayload(room.destination, frame, room.means.kernels);
       return room.destination;
     }
     assert(node.hi - node.lo > 1, `nobody sent leaf ${node.lo}`);

@@ -4,6 +4,7 @@ import { TrainerError } from "../base/errors.ts";
 import type { Link } from "../protocol/link.ts";
 import type { LeafRange } from "../protocol/messages.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
+import { payloadBytesOf } from "../protocol/unread-payload.ts";
 import { ELEMENT_BYTES } from "../protocol/wire.ts";
 import { ChunkSum } from "./chunk-sum.ts";
 import { type ExchangePlan, nameOf, scratchLengthOf } from "./exchange-plan.ts";
@@ -108,7 +109,7 @@ export class Exchange {
     if (frame.elements !== elements) {
       throw this.#violation(fromId, frame, `${chunk.name} travels as ${elements}`);
     }
-    if (frame.payload.byteLength !== length * ELEMENT_BYTES[elements]) {
+    if (payloadBytesOf(frame) !== length * ELEMENT_BYTES[elements]) {
       throw this.#violation(fromId, frame, `${chunk.name} has ${length} floats`);
     }
     if (frame.kind === "partial") this.#receivePartial(fromId, frame, chunk);
@@ -152,7 +153,7 @@ export class Exchange {
     const name = nameOf(frame);
     if (!this.#nodesOf(fromId).has(name))
       throw this.#violation(fromId, frame, "that node is not its own");
-    if (!chunk.receive(name, frame.payload)) throw this.#violation(fromId, frame, "it came before");
+    if (!chunk.receive(name, frame)) throw this.#violation(fromId, frame, "it came before");
     this.#finishIfWhole(chunk);
   }
 
@@ -162,8 +163,7 @@ export class Exchange {
     if (this.#ownPartials.size < this.#nodesOf(this.#options.selfId).size) {
       throw this.#violation(fromId, frame, "it cannot have had this worker's partials yet");
     }
-    const { elements } = chunk.chunk;
-    writePayload(this.#sumOf(chunk), frame.payload, elements, this.#options.kernels);
+    writePayload(this.#sumOf(chunk), frame, this.#options.kernels);
     this.#finish(chunk);
   }
 
@@ -173,7 +173,8 @@ export class Exchange {
     if (!chunk.completeInto(sum, { ownPartials: this.#ownPartials, scratch, kernels })) return;
     const payload = this.#payloadOf(chunk, sum);
     // What the others get is what counts here too, rounded or not.
-    if (chunk.chunk.elements !== "f32") writePayload(sum, payload, chunk.chunk.elements, kernels);
+    const { elements } = chunk.chunk;
+    if (elements !== "f32") writePayload(sum, { elements, payload }, kernels);
     for (const { id } of this.plan.participants) {
       if (id === selfId) continue;
       this.#send(id, { kind: "sum", chunk, node: { lo: 0, hi: 0 }, payload: () => payload });
@@ -243,11 +244,11 @@ export class Exchange {
   }
 
   #violation(fromId: number, frame: TensorFrame, why: string): TrainerError {
-    const { kind, offset, step, payload } = frame;
+    const { kind, offset, step } = frame;
     const node = kind === "partial" ? ` of leaves ${nameOf(frame)}` : "";
     return new TrainerError(
       "ERR_PEER_FRAME",
-      `${this.#labelOf(fromId)} sent a ${kind}${node} at float ${offset} (${payload.byteLength} ` +
+      `${this.#labelOf(fromId)} sent a ${kind}${node} at float ${offset} (${payloadBytesOf(frame)} ` +
         `bytes) in step ${step}, but ${why}. Its link is closed; check that all run one version.`,
     );
   }

@@ -2,6 +2,7 @@ import { TrainerError } from "../base/errors.ts";
 import { MAX_WORKERS } from "../protocol/limits.ts";
 import type { Moment } from "../protocol/messages.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
+import { payloadBytesOf } from "../protocol/unread-payload.ts";
 import type { Exchange } from "./exchange.ts";
 
 /** A frame on its way to an exchange. */
@@ -96,7 +97,7 @@ export function mailboxBytesPerPeer(vectorLength: number, numLeaves: number): nu
 const LETTER_BYTES_MIN = 1024;
 
 function costOf({ frame }: Letter): number {
-  return Math.max(frame.payload.byteLength, LETTER_BYTES_MIN);
+  return Math.max(payloadBytesOf(frame), LETTER_BYTES_MIN);
 }
 
 /** Negative when `a` is before `b`, 0 when they are the same, positive when it is after. */

@@ -1,27 +1,30 @@
 import { floatsToBytes } from "../base/bytes.ts";
-import type { ElementType } from "../protocol/tensor-frame.ts";
+import type { TensorFrame } from "../protocol/tensor-frame.ts";
+import { copyPayload } from "../protocol/unread-payload.ts";
 import type { VectorKernels } from "./vector-kernels.ts";
+
+/** What `writePayload` needs of a frame. */
+export type Carried = Pick<TensorFrame, "elements" | "payload" | "unread">;
 
 /**
  * Writes what a frame carried to where it belongs.
  *
- * @param destination where `kernels` work; as many floats as `payload` has elements.
+ * @param destination where `kernels` work; as many floats as the payload has elements.
  */
 export function writePayload(
   destination: Float32Array,
-  payload: Uint8Array,
-  elements: ElementType,
+  frame: Carried,
   kernels: VectorKernels,
 ): void {
   // As bytes: the payload may be unaligned.
-  if (elements === "f32") {
-    floatsToBytes(destination).set(payload);
+  if (frame.elements === "f32") {
+    copyPayload(frame, floatsToBytes(destination));
     return;
   }
   // Into the second half, from which it is widened in place: no other memory is touched.
   const { buffer, byteOffset, length } = destination;
   const packed = new Uint16Array(buffer, byteOffset + 2 * length, length);
-  new Uint8Array(buffer, packed.byteOffset, packed.byteLength).set(payload);
+  copyPayload(frame, new Uint8Array(buffer, packed.byteOffset, packed.byteLength));
   kernels.unpackBf16(destination, packed);
 }
 

@@ -11,6 +11,7 @@ import type { Link } from "../protocol/link.ts";
 import { pinOf } from "../transport/credentials.ts";
 import { formatJoinUrl } from "../transport/join-url.ts";
 import { listen } from "../transport/listen.ts";
+import { SlotFolder } from "../transport/slot-folder.ts";
 import { Coordinator } from "./coordinator.ts";
 import { FROM_SEED, findStart } from "./find-start.ts";
 import { reachableHost } from "./reachable-host.ts";
@@ -64,6 +65,8 @@ export interface CoordinatorOptions {
    * there, and ends as `failed` when nobody is left.
    */
   readonly noMoreWorkers?: AbortSignal;
+  /** Whether payloads to workers on this machine may go through /dev/shm; default true. */
+  readonly sharesMemory?: boolean;
 }
 
 /**
@@ -96,6 +99,11 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
     ...(options.token === undefined ? {} : { token: options.token }),
     onLink: (link, { host }) => accept(link, host),
     log,
+    // Without a word for each link: the workers' logs say how they talk to one another.
+    slotFolder:
+      options.sharesMemory === false
+        ? undefined
+        : SlotFolder.open({ log: { info: () => undefined, warn: (text) => log.warn(text) } }),
   });
   await makeRunFolder(runFolder);
   await tls?.save();

@@ -53,6 +53,18 @@ export function decode(bytes: Uint8Array): Decoded {
  * @throws {TrainerError} ERR_PROTOCOL.
  */
 export function decodeTensor(header: Uint8Array, payload: Uint8Array): TensorFrame {
+  return { ...decodeTensorHeader(header, payload.byteLength), payload };
+}
+
+/**
+ * All of a tensor frame but its payload of `payloadBytes`, which lies elsewhere.
+ *
+ * @throws {TrainerError} ERR_PROTOCOL.
+ */
+export function decodeTensorHeader(
+  header: Uint8Array,
+  payloadBytes: number,
+): Omit<TensorFrame, "payload"> {
   if (header.byteLength !== TENSOR_HEADER_BYTES || magicOf(header) !== TENSOR_MAGIC) {
     throw new TrainerError(
       "ERR_PROTOCOL",
@@ -71,13 +83,12 @@ export function decodeTensor(header: Uint8Array, payload: Uint8Array): TensorFra
     offset: view.getUint32(16, true),
     lo: view.getUint32(20, true),
     hi: view.getUint32(24, true),
-    payload,
   };
   if (view.getUint8(7) !== 0 || view.getUint32(28, true) !== 0) {
     throw new TrainerError("ERR_PROTOCOL", "a tensor header whose reserved bytes are not 0");
   }
   checkLeaves(frame);
-  checkLength(frame);
+  checkLength(frame, payloadBytes);
   return frame;
 }
 
@@ -120,15 +131,21 @@ function elementsOf(number: number, kind: TensorKind): ElementType {
   throw refusal("tensor.elements", number, kind === "state" ? "0" : "0 or 1");
 }
 
-function checkLeaves({ kind, lo, hi }: TensorFrame): void {
+function checkLeaves({ kind, lo, hi }: Omit<TensorFrame, "payload">): void {
   if (kind === "partial" ? lo < hi : lo === 0 && hi === 0) return;
   throw new TrainerError("ERR_PROTOCOL", `a ${kind} frame of leaves [${lo}, ${hi})`);
 }
 
-function checkLength({ offset, elements, payload }: TensorFrame): void {
-  const numFloats = payload.byteLength / ELEMENT_BYTES[elements];
+function checkLength(
+  { offset, elements }: Omit<TensorFrame, "payload">,
+  payloadBytes: number,
+): void {
+  const numFloats = payloadBytes / ELEMENT_BYTES[elements];
   if (!Number.isInteger(numFloats) || numFloats < 1 || numFloats > MAX_FRAME_FLOATS) {
-    throw refusal("the payload's length", payload, `1 to ${MAX_FRAME_FLOATS} floats`);
+    throw new TrainerError(
+      "ERR_PROTOCOL",
+      `the payload's length is ${payloadBytes} bytes, but must be 1 to ${MAX_FRAME_FLOATS} floats`,
+    );
   }
   if (offset + numFloats > 2 ** 32) throw refusal("tensor.offset", offset, "within 2^32 floats");
 }

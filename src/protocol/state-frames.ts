@@ -1,7 +1,8 @@
-import { bytesToFloats, floatsToBytes } from "../base/bytes.ts";
+import { floatsToBytes } from "../base/bytes.ts";
 import { TrainerError } from "../base/errors.ts";
 import { MAX_FRAME_FLOATS } from "./limits.ts";
 import type { TensorFrame } from "./tensor-frame.ts";
+import { copyPayload, payloadBytesOf } from "./unread-payload.ts";
 
 /** The training state as flat vectors, f32[numParams] each: parameters, first and second moments. */
 export type StateVectors = readonly [Float32Array, Float32Array, Float32Array];
@@ -48,9 +49,10 @@ export class StateAssembly {
    *
    * @throws {TrainerError} ERR_PROTOCOL when it is not the one that comes next.
    */
-  take({ kind, step, vector, offset, payload }: TensorFrame): void {
+  take(frame: TensorFrame): void {
+    const { kind, step, vector, offset } = frame;
     const next = this.#next;
-    const numFloats = payload.byteLength / 4;
+    const numFloats = payloadBytesOf(frame) / 4;
     const isNext =
       kind === "state" && step === this.step && vector === next?.vector && offset === next.offset;
     const target = this.#vectors[vector];
@@ -62,7 +64,7 @@ export class StateAssembly {
           `of step ${this.step} was due. Check that all run one version.`,
       );
     }
-    target.set(bytesToFloats(payload), offset);
+    copyPayload(frame, floatsToBytes(target.subarray(offset, offset + numFloats)));
     this.#next = after({ vector, offset: offset + numFloats }, target.length);
   }
 }

@@ -1,3 +1,5 @@
+import type { UnreadPayload } from "./unread-payload.ts";
+
 /** What a tensor frame carries. */
 export type TensorKind =
   /** A node's gradient sum over one chunk, on its way to the chunk's owner. */
@@ -36,6 +38,8 @@ export interface TensorFrame {
   readonly offset: number;
   readonly lo: number;
   readonly hi: number;
-  /** Whole elements; may be unaligned. */
+  /** Whole elements; may be unaligned. Where there is `unread`, asking for it makes a copy. */
   readonly payload: Uint8Array;
+  /** Of a frame that came by way of a slot: its payload, still there. `copyPayload` reads either. */
+  readonly unread?: UnreadPayload;
 }

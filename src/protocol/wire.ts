@@ -6,6 +6,12 @@ export const MESSAGE_MAGIC = "SIC1";
 /** The first bytes of a tensor frame's header. */
 export const TENSOR_MAGIC = "SIT1";
 
+/** The first bytes of a message that says in which slot of a shared file a tensor's payload lies. */
+export const SLOT_MAGIC = "SIS1";
+
+/** The first bytes of a message that gives slots back to who wrote into them. */
+export const FREE_MAGIC = "SIF1";
+
 /** A tensor frame's header, a multiple of 16 so that the payload of an aligned frame is aligned. */
 export const TENSOR_HEADER_BYTES = 32;
 

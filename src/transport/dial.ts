@@ -9,8 +9,9 @@ import { connect, connectError, isConnectError } from "./connect.ts";
 import { HEARTBEAT_TIMES, type HeartbeatTimes } from "./heartbeat.ts";
 import { formatHostPort, formatJoinUrl, type JoinAddress, parseJoinUrl } from "./join-url.ts";
 import { isLoopback } from "./loopback.ts";
+import type { SlotFolder } from "./slot-folder.ts";
 import { SocketLink } from "./socket-link.ts";
-import { SOCKET_OPTIONS, SUBPROTOCOL } from "./socket-options.ts";
+import { SLOTS_HEADER, SLOTS_OPEN, SOCKET_OPTIONS, SUBPROTOCOL } from "./socket-options.ts";
 import { authorizationOf, checkToken } from "./token.ts";
 
 /** Whom to dial, and how. */
@@ -25,6 +26,8 @@ export type DialOptions = DialTarget & {
   readonly isNetworkTrusted?: boolean;
   readonly heartbeat?: HeartbeatTimes;
   readonly clock?: Clock;
+  /** Given: payloads go through memory if the listener is on this machine and takes the offer. */
+  readonly slotFolder?: SlotFolder | undefined;
 };
 
 /** A join URL, or a host (IPv6 without brackets) and a port: with TLS if a fingerprint is given. */
@@ -84,22 +87,38 @@ function upgrade(options: DialOptions, opened: Opened): Promise<Link> {
   const { clock = systemClock, heartbeat = HEARTBEAT_TIMES, label = where } = options;
   const isTrusted =
     isSecure || options.isNetworkTrusted === true || isLoopback(socket.remoteAddress ?? "");
+  const { slotFolder } = options;
+  const offer = slotFolder?.make();
+  let areSlotsOpen = false;
   // TLS, if any, is below `socket` already.
   const webSocket = new WebSocket(formatJoinUrl({ host, port, isSecure: false }), SUBPROTOCOL, {
     ...SOCKET_OPTIONS,
-    headers: token === undefined ? {} : { Authorization: authorizationOf(token) },
+    headers: {
+      ...(token === undefined ? {} : { Authorization: authorizationOf(token) }),
+      ...(offer === undefined ? {} : { [SLOTS_HEADER]: offer.text }),
+    },
     createConnection: () => socket,
     generateMask: (mask) => fillMask(mask, isTrusted),
   });
   return new Promise((resolve, reject) => {
+    function fail(error: TrainerError): void {
+      offer?.withdraw();
+      reject(error);
+    }
+    webSocket.once("upgrade", (response) => {
+      areSlotsOpen = response.headers[SLOTS_HEADER] === SLOTS_OPEN;
+    });
     webSocket.once("unexpected-response", (_request, response) =>
-      reject(refusalError(where, response)),
+      fail(refusalError(where, response)),
     );
     // Once open, errors are the link's; a connection given up emits one that says nothing new.
-    webSocket.on("error", (error) => reject(upgradeError(where, error)));
+    webSocket.on("error", (error) => fail(upgradeError(where, error)));
     webSocket.once("open", () => {
       webSocket.removeAllListeners("error");
-      resolve(new SocketLink({ webSocket, socket, label, heartbeat, clock }));
+      const file = areSlotsOpen ? offer?.take() : undefined;
+      if (file === undefined) offer?.withdraw();
+      const slots = file && slotFolder && { file, log: slotFolder.log };
+      resolve(new SocketLink({ webSocket, socket, label, heartbeat, clock, slots }));
     });
   });
 }

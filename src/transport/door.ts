@@ -17,8 +17,10 @@ import type { HeartbeatTimes } from "./heartbeat.ts";
 import { formatHostPort } from "./join-url.ts";
 import { Lobby } from "./lobby.ts";
 import { RefusalLog } from "./refusal-log.ts";
+import type { SlotFile } from "./slot-file.ts";
+import type { SlotFolder } from "./slot-folder.ts";
 import { SocketLink } from "./socket-link.ts";
-import { SOCKET_OPTIONS, SUBPROTOCOL } from "./socket-options.ts";
+import { SLOTS_HEADER, SLOTS_OPEN, SOCKET_OPTIONS, SUBPROTOCOL } from "./socket-options.ts";
 import { isAuthorized } from "./token.ts";
 
 /** `ListenOptions`, complete. */
@@ -33,6 +35,8 @@ export interface DoorOptions {
   readonly numWaitingPerHostMax: number;
   readonly clock: Clock;
   readonly log: Log;
+  /** Where to find the files that callers of this machine offer; undefined: none is taken. */
+  readonly slotFolder: SlotFolder | undefined;
 }
 
 /** A server that turns connections into links, or turns them away. */
@@ -48,6 +52,8 @@ export class Door {
   readonly #lobby: Lobby;
   readonly #refusals: RefusalLog;
   readonly #links = new Set<Link>();
+  /** Files that callers offered, from the answer to their upgrade until their link is made. */
+  readonly #slotFiles = new WeakMap<IncomingMessage, SlotFile>();
   #state: "open" | "closing" = "open";
 
   constructor(options: DoorOptions) {
@@ -61,6 +67,7 @@ export class Door {
       else this.#lobby.admit(socket);
     });
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
+    this.#webSocketServer.on("headers", (headers, request) => this.#findSlots(headers, request));
     this.#server.on("clientError", (_error, socket) => socket.destroy());
     this.#server.on("tlsClientError", (_error, socket) => socket.destroy());
   }
@@ -96,13 +103,25 @@ export class Door {
     this.#webSocketServer.handleUpgrade(request, duplex, head, (webSocket) => {
       this.#lobby.promote(socket);
       const peer = { host: socket.remoteAddress ?? "?", port: socket.remotePort ?? 0 };
-      const { heartbeat, clock } = this.#options;
+      const { heartbeat, clock, slotFolder } = this.#options;
       const label = formatHostPort(peer.host, peer.port);
-      const link = new SocketLink({ webSocket, socket, label, heartbeat, clock });
+      const file = this.#slotFiles.get(request);
+      const slots = file && slotFolder && { file, log: slotFolder.log };
+      const link = new SocketLink({ webSocket, socket, label, heartbeat, clock, slots });
       this.#links.add(link);
       webSocket.once("close", () => this.#links.delete(link));
       this.#options.onLink(link, peer);
     });
+  }
+
+  /** Opens the file that a welcome caller offers, if it is here, and says so in the answer. */
+  #findSlots(headers: string[], request: IncomingMessage): void {
+    const offer = request.headers[SLOTS_HEADER];
+    if (typeof offer !== "string") return;
+    const file = this.#options.slotFolder?.find(offer);
+    if (file === undefined) return;
+    this.#slotFiles.set(request, file);
+    headers.push(`${SLOTS_HEADER}: ${SLOTS_OPEN}`);
   }
 
   /** The HTTP status with which a caller is turned away; undefined for a welcome one. */

@@ -11,6 +11,7 @@ import { Door } from "./door.ts";
 import { HEARTBEAT_TIMES, type HeartbeatTimes } from "./heartbeat.ts";
 import { formatHostPort } from "./join-url.ts";
 import { isLoopback } from "./loopback.ts";
+import type { SlotFolder } from "./slot-folder.ts";
 import { checkToken } from "./token.ts";
 
 /** How and for whom to listen. */
@@ -34,6 +35,8 @@ export interface ListenOptions {
   readonly numWaitingPerHostMax?: number;
   readonly clock?: Clock;
   readonly log?: Log;
+  /** Given: payloads of callers on this machine go through memory, if they offer it. */
+  readonly slotFolder?: SlotFolder | undefined;
 }
 
 /** The other end of a connection, as seen from here. */
@@ -80,6 +83,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     numWaitingPerHostMax: options.numWaitingPerHostMax ?? 256,
     clock: options.clock ?? systemClock,
     log: options.log ?? silentLog,
+    slotFolder: options.slotFolder,
   });
   try {
     const bound = await door.open(address, port);

@@ -1,6 +1,7 @@
 import type { WebSocket } from "ws";
 import { encodeTensorHeader } from "../protocol/encode.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
+import type { SlotSender } from "./slot-sender.ts";
 
 /** Bytes that ws and the kernel are given ahead: some frames, so that the wire never runs dry. */
 const AHEAD_BYTES = 4 * 2 ** 20;
@@ -12,6 +13,8 @@ const WAITING_BYTES_MAX = 64 * 2 ** 20;
 interface Item {
   /** Memory that is ours alone: tensors are views of the sender's. */
   readonly ownBytes: number;
+  /** Whether it has to wait for a slot, which the peer will give back. */
+  isBlocked(): boolean;
   /** Hands it to ws; `onLeft` is called when it has left, or cannot any more. */
   write(onLeft: () => void): void;
   /** Called when it has left or was dropped. */
@@ -21,13 +24,16 @@ interface Item {
 /** Writes messages and frames to one WebSocket in order, a bounded number of bytes ahead. */
 export class SendQueue {
   readonly #webSocket: WebSocket;
+  readonly #slots: SlotSender | undefined;
   #items: Item[] = [];
   #numInFlight = 0;
   #ownBytes = 0;
   #whenDrained: (() => void) | undefined;
 
-  constructor(webSocket: WebSocket) {
+  /** @param slots where large payloads go, when both ends are on one machine. */
+  constructor(webSocket: WebSocket, slots?: SlotSender) {
     this.#webSocket = webSocket;
+    this.#slots = slots;
   }
 
   /** @returns false when the peer has left too much unread: it was not queued. */
@@ -35,6 +41,7 @@ export class SendQueue {
     if (this.#ownBytes + bytes.byteLength > WAITING_BYTES_MAX) return false;
     this.#push({
       ownBytes: bytes.byteLength,
+      isBlocked: () => false,
       write: (onLeft) => this.#webSocket.send(bytes, { binary: true }, onLeft),
       settle: () => undefined,
     });
@@ -46,11 +53,8 @@ export class SendQueue {
     return new Promise((resolve) => {
       this.#push({
         ownBytes: 0,
-        // Two fragments of one message: nobody copies the payload to put the header before it.
-        write: (onLeft) => {
-          this.#webSocket.send(encodeTensorHeader(frame), { binary: true, fin: false });
-          this.#webSocket.send(frame.payload, { binary: true, fin: true }, onLeft);
-        },
+        isBlocked: () => this.#slots?.suits(frame) === true && !this.#slots.hasFreeSlot,
+        write: (onLeft) => this.#writeTensor(frame, onLeft),
         settle: resolve,
       });
     });
@@ -67,9 +71,26 @@ export class SendQueue {
     this.#pump();
   }
 
+  /** A slot has come back. */
+  resume(): void {
+    this.#pump();
+  }
+
   /** Drops what has not been handed to the socket. */
   clear(): void {
     for (const item of this.#items.splice(0)) this.#settle(item);
+  }
+
+  #writeTensor(frame: TensorFrame, onLeft: () => void): void {
+    const slotFrame = this.#slots?.suits(frame) === true ? this.#slots.put(frame) : undefined;
+    if (slotFrame !== undefined) {
+      this.#webSocket.send(slotFrame, { binary: true });
+      onLeft();
+      return;
+    }
+    // Two fragments of one message: nobody copies the payload to put the header before it.
+    this.#webSocket.send(encodeTensorHeader(frame), { binary: true, fin: false });
+    this.#webSocket.send(frame.payload, { binary: true, fin: true }, onLeft);
   }
 
   #push(item: Item): void {
@@ -80,8 +101,9 @@ export class SendQueue {
 
   #pump(): void {
     while (this.#numInFlight === 0 || this.#webSocket.bufferedAmount < AHEAD_BYTES) {
-      const item = this.#items.shift();
-      if (item === undefined) break;
+      const [item] = this.#items;
+      if (item === undefined || item.isBlocked()) break;
+      this.#items.shift();
       this.#numInFlight++;
       item.write(() => {
         this.#numInFlight--;

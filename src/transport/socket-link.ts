@@ -3,6 +3,7 @@ import type { WebSocket } from "ws";
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import { TrainerError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
 import { type Decoded, decode, decodeTensor } from "../protocol/decode.ts";
 import { encodeMessage } from "../protocol/encode.ts";
 import type { Link, LinkListener } from "../protocol/link.ts";
@@ -10,7 +11,9 @@ import type { Message } from "../protocol/messages.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
 import { TENSOR_HEADER_BYTES } from "../protocol/wire.ts";
 import { type HeartbeatTimes, startHeartbeat } from "./heartbeat.ts";
+import { LinkSlots, type SlotNews } from "./link-slots.ts";
 import { SendQueue } from "./send-queue.ts";
+import type { SlotFile } from "./slot-file.ts";
 import { LINGER_MS } from "./socket-options.ts";
 
 /** What a link is made of once the handshake is over. */
@@ -21,12 +24,19 @@ export interface SocketLinkOptions {
   readonly label: string;
   readonly heartbeat: HeartbeatTimes;
   readonly clock: Clock;
+  /** A file in memory that both ends have open: payloads go through it. The link closes it. */
+  readonly slots?: { readonly file: SlotFile; readonly log: Log } | undefined;
 }
+
+/** Bytes that may wait at a peer which sends frames but does not read what slots it may use again. */
+const UNREAD_BYTES_MAX = 64 * 2 ** 20;
 
 /** WebSocket close codes (RFC 6455, section 7.4.1). */
 const NORMAL = 1000;
 const TEXT_REFUSED = 1003;
 const POLICY_VIOLATION = 1008;
+
+type LinkEvent = (listener: LinkListener) => void;
 
 /** A `Link` over an open WebSocket. Must be made in the turn in which the WebSocket opened. */
 export class SocketLink implements Link {
@@ -36,21 +46,24 @@ export class SocketLink implements Link {
   readonly #clock: Clock;
   readonly #heartbeat: HeartbeatTimes;
   readonly #queue: SendQueue;
+  readonly #slots: LinkSlots | undefined;
   #listener: LinkListener | undefined;
   /** What came before anyone listened: little, as the socket is paused until then. */
-  #inbox: ((listener: LinkListener) => void)[] = [];
+  #inbox: LinkEvent[] = [];
   #state: "open" | "closing" | "ended" = "open";
   #endReason: string | undefined;
   #errorReason: string | undefined;
   #stopHeartbeat: () => void = () => undefined;
 
-  constructor({ webSocket, socket, label, heartbeat, clock }: SocketLinkOptions) {
+  constructor(options: SocketLinkOptions) {
+    const { webSocket, socket, label, heartbeat, clock, slots } = options;
     this.label = label;
     this.#webSocket = webSocket;
     this.#socket = socket;
     this.#clock = clock;
     this.#heartbeat = heartbeat;
-    this.#queue = new SendQueue(webSocket);
+    this.#slots = slots === undefined ? undefined : this.#useSlots(slots.file, slots.log);
+    this.#queue = new SendQueue(webSocket, this.#slots?.sender);
     webSocket.binaryType = "fragments";
     webSocket.on("message", (data, isBinary) => this.#receive(data, isBinary));
     webSocket.on("error", (error) => {
@@ -108,24 +121,42 @@ export class SocketLink implements Link {
     });
   }
 
-  #receive(data: unknown, isBinary: boolean): void {
-    if (this.#state !== "open") return;
-    if (!isBinary) {
-      this.#drop(TEXT_REFUSED, "sent nonsense: a text message");
-      return;
-    }
-    // With binaryType "fragments", ws hands binary messages over as lists of buffers.
-    const decoded = this.#decoded(data as readonly Buffer[]);
-    if (decoded === undefined) return;
-    this.#deliver((listener) => {
-      if (decoded.kind === "message") listener.onMessage(decoded.message);
-      else listener.onTensor(decoded.frame);
+  /** Payloads go through memory from now on, both ways. */
+  #useSlots(file: SlotFile, log: Log): LinkSlots {
+    log.info(`The link with ${this.label} shares memory: both ends are on this machine.`);
+    return new LinkSlots({
+      file,
+      sendNow: (message) => {
+        this.#webSocket.send(message, { binary: true }, leaveErrorsToClose);
+        if (this.#webSocket.bufferedAmount <= UNREAD_BYTES_MAX) return;
+        this.#drop(POLICY_VIOLATION, `does not read: ${UNREAD_BYTES_MAX} bytes wait for it`);
+      },
+      onFull: () =>
+        log.warn(`No memory left to share with ${this.label}: the socket takes everything.`),
+      onBroken: () => this.#drop(POLICY_VIOLATION, "sent nonsense: a shared file cut short"),
     });
   }
 
-  #decoded(fragments: readonly Buffer[]): Decoded | undefined {
+  #receive(data: unknown, isBinary: boolean): void {
+    if (this.#state === "ended") return;
+    if (!isBinary) {
+      if (this.#state === "open") this.#drop(TEXT_REFUSED, "sent nonsense: a text message");
+      return;
+    }
+    // With binaryType "fragments", ws hands binary messages over as lists of buffers.
+    const event = this.#read(data as readonly Buffer[]);
+    if (event !== undefined) this.#deliver(event);
+  }
+
+  /** What the listener has to hear of a message; nonsense ends the link. */
+  #read(fragments: readonly Buffer[]): LinkEvent | undefined {
     try {
-      return decodeFragments(fragments);
+      const news = this.#hearOfSlots(fragments);
+      if (news?.kind === "frame") return (listener) => listener.onTensor(news.frame);
+      if (news !== undefined || this.#state !== "open") return undefined;
+      const decoded = decodeFragments(fragments);
+      if (decoded.kind === "tensor") return (listener) => listener.onTensor(decoded.frame);
+      return (listener) => listener.onMessage(decoded.message);
     } catch (error) {
       if (!(error instanceof TrainerError)) throw error;
       this.#drop(POLICY_VIOLATION, `sent nonsense: ${error.message}`);
@@ -133,7 +164,16 @@ export class SocketLink implements Link {
     }
   }
 
-  #deliver(event: (listener: LinkListener) => void): void {
+  /** Also while closing: what has still to leave may wait for slots. */
+  #hearOfSlots(fragments: readonly Buffer[]): SlotNews | undefined {
+    const [message] = fragments;
+    if (message === undefined || fragments.length !== 1) return undefined;
+    const news = this.#slots?.hear(message, this.#state === "open");
+    if (news?.kind === "heard") this.#queue.resume();
+    return news;
+  }
+
+  #deliver(event: LinkEvent): void {
     if (this.#listener === undefined || this.#inbox.length > 0) this.#inbox.push(event);
     else event(this.#listener);
   }
@@ -162,6 +202,7 @@ export class SocketLink implements Link {
     this.#state = "ended";
     this.#stopHeartbeat();
     this.#queue.clear();
+    this.#slots?.end();
     this.#deliver((listener) => listener.onClose(this.#endReason ?? reason));
   }
 
@@ -181,6 +222,11 @@ function decodeFragments(fragments: readonly Buffer[]): Decoded {
     }
   }
   return decode(first !== undefined && fragments.length === 1 ? first : Buffer.concat(fragments));
+}
+
+/** The close event says why a link ended. */
+function leaveErrorsToClose(): void {
+  return;
 }
 
 function reasonOf(error: Error): string {

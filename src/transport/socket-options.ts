@@ -17,3 +17,12 @@ export const SOCKET_OPTIONS = {
   autoPong: false,
   closeTimeout: LINGER_MS,
 };
+
+/**
+ * A header of the upgrade. From the caller: "NAME NONCE" of a file in shared memory, for payloads. From
+ * the listener: that it has the file open.
+ */
+export const SLOTS_HEADER = "smallinit-slots";
+
+/** The listener's word in `SLOTS_HEADER`. */
+export const SLOTS_OPEN = "open";

@@ -2,15 +2,18 @@ import { parentPort, workerData } from "node:worker_threads";
 import { defined } from "../base/assert.ts";
 import { machineClock, systemClock } from "../base/clock.ts";
 import { TrainerError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
 import { noProfiler } from "../base/profiler.ts";
 import { SpanRing } from "../base/span-ring.ts";
 import { PROTOCOL_VERSION } from "../protocol/messages.ts";
 import { dial } from "../transport/dial.ts";
+import { SlotFolder } from "../transport/slot-folder.ts";
 import { Communication } from "./communication.ts";
 import { dialUntil } from "./dial-until.ts";
 import { openMeshDoor } from "./mesh-door.ts";
 import type {
   CommunicationSettings,
+  LogLine,
   Stamped,
   ToCommunication,
   ToCompute,
@@ -20,10 +23,16 @@ import type {
 
 const port = defined(parentPort ?? undefined, "the port of a worker thread");
 const settings = workerData as CommunicationSettings;
-const { spanMemory } = settings;
+const { spanMemory, sharesMemory } = settings;
 const profiler = spanMemory === undefined ? noProfiler : new SpanRing(spanMemory, machineClock);
 const tell = (message: ToCompute) =>
   port.postMessage(profiler.isOn ? { ...message, toldMs: profiler.now() } : message);
+const logLine = (line: Omit<LogLine, "type">) => port.postMessage({ type: "log", ...line });
+const log: Log = {
+  info: (text) => logLine({ level: "info", text }),
+  warn: (text) => logLine({ level: "warn", text }),
+};
+const slotFolder = sharesMemory ? SlotFolder.open({ log }) : undefined;
 // Keeps the thread alive while it waits for the coordinator to be started.
 port.ref();
 
@@ -37,12 +46,12 @@ try {
 
 async function communicate(): Promise<void> {
   const { url, isNetworkTrusted, timeoutMs, name, packageVersion } = settings;
-  const coordinator = await dialUntil(() => dial({ url, isNetworkTrusted }), {
+  const coordinator = await dialUntil(() => dial({ url, isNetworkTrusted, slotFolder }), {
     ...{ timeoutMs, clock: systemClock },
   });
   let communication: Communication | undefined;
   const door = await openMeshDoor({
-    ...{ url, isNetworkTrusted },
+    ...{ url, isNetworkTrusted, slotFolder },
     onLink: (link) => defined(communication, "the secret that peers show").accept(link),
   });
   coordinator.send({

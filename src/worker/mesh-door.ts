@@ -7,6 +7,7 @@ import { formatHostPort, parseJoinUrl } from "../transport/join-url.ts";
 import { listen } from "../transport/listen.ts";
 import { isLoopback } from "../transport/loopback.ts";
 import { selfSigned } from "../transport/self-signed.ts";
+import type { SlotFolder } from "../transport/slot-folder.ts";
 import { randomToken } from "../transport/token.ts";
 
 /** What a worker's door to its peers depends on. */
@@ -15,6 +16,8 @@ export interface MeshDoorOptions {
   readonly url: string;
   /** Frames to peers need no masks, also without TLS. */
   readonly isNetworkTrusted: boolean;
+  /** Given: payloads to peers on this machine go through memory. */
+  readonly slotFolder?: SlotFolder | undefined;
   onLink(link: Link): void;
 }
 
@@ -35,7 +38,7 @@ export interface MeshDoor {
 
 /** Opens a worker's door to its peers. @throws {TrainerError} those of `listen`. */
 export async function openMeshDoor(options: MeshDoorOptions): Promise<MeshDoor> {
-  const { onLink, isNetworkTrusted } = options;
+  const { onLink, isNetworkTrusted, slotFolder } = options;
   const { host, isSecure } = parseJoinUrl(options.url);
   const tls = isSecure ? selfSigned() : undefined;
   const fingerprint = tls === undefined ? undefined : pinOf(tls);
@@ -44,7 +47,7 @@ export async function openMeshDoor(options: MeshDoorOptions): Promise<MeshDoor> 
   const listener = await listen({
     // Beside a coordinator on loopback, peers are on loopback too; else on any interface.
     host: host === "localhost" || isLoopback(host) ? "127.0.0.1" : "0.0.0.0",
-    ...{ port: 0, token: () => secret, onLink },
+    ...{ port: 0, token: () => secret, onLink, slotFolder },
     ...(tls === undefined ? {} : { tls }),
   });
   return {
@@ -59,7 +62,7 @@ export async function openMeshDoor(options: MeshDoorOptions): Promise<MeshDoor> 
       const where = formatHostPort(address.host, address.port);
       if (isSecure && address.fingerprint === undefined) throw withoutTls(label, where);
       try {
-        return await dial({ ...address, label, token: secret, isNetworkTrusted });
+        return await dial({ ...address, label, token: secret, isNetworkTrusted, slotFolder });
       } catch (error) {
         if (!(error instanceof TrainerError) || !UNREACHABLE.has(error.code)) throw error;
         throw unreachable(label, where, error);

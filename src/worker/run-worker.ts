@@ -14,6 +14,7 @@ import { keepProbes } from "./keep-probes.ts";
 import { keepProfile, type ProfileKeeper } from "./keep-profile.ts";
 import type {
   CommunicationSettings,
+  LogLine,
   Stamped,
   ToCommunication,
   ToCompute,
@@ -47,6 +48,8 @@ export interface WorkerOptions {
   readonly profileFolder?: string;
   /** Folder for what probes find in the steps: gradient norms and the embedding's; undefined: none. */
   readonly probeFolder?: string;
+  /** Whether payloads to others on this machine may go through /dev/shm; default true. */
+  readonly sharesMemory?: boolean;
 }
 
 /** How a worker's work ended: always by the coordinator's word. */
@@ -68,11 +71,11 @@ const GOODBYE_MS = 3000;
  *   `stopSignal`, and those of dialling, memory and engines.
  */
 export async function runWorker(options: WorkerOptions): Promise<WorkerOutcome> {
-  const { url, timeoutMs, name, packageVersion, peerPort } = options;
+  const { url, timeoutMs, name, packageVersion, peerPort, log, sharesMemory = true } = options;
   const profile = options.profileFolder === undefined ? undefined : keepProfile();
   const spanMemory = profile?.communicationMemory;
   const settings: CommunicationSettings = {
-    ...{ url, timeoutMs, name, packageVersion, peerPort, spanMemory },
+    ...{ url, timeoutMs, name, packageVersion, peerPort, spanMemory, sharesMemory },
     isNetworkTrusted: options.isNetworkTrusted ?? false,
   };
   // The compiled file: Node runs no TypeScript in a thread of its own.
@@ -80,7 +83,10 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerOutcome> 
     workerData: settings,
   });
   const inbox = new Inbox();
-  thread.on("message", (message: Stamped<ToCompute>) => inbox.put(message));
+  thread.on("message", (message: Stamped<ToCompute> | LogLine) => {
+    if (message.type === "log") log[message.level](message.text);
+    else inbox.put(message);
+  });
   thread.on("error", (error) => inbox.fail(error));
   thread.on("exit", () => inbox.fail(ended("The communication thread has ended by itself.")));
   options.stopSignal.addEventListener("abort", () => {

@@ -29,6 +29,15 @@ export interface CommunicationSettings {
   readonly peerPort: number | undefined;
   /** Where to keep spans of time, for a `SpanRing`; undefined: they are not asked for. */
   readonly spanMemory: SharedArrayBuffer | undefined;
+  /** Whether payloads to others on this machine may go through memory instead of sockets. */
+  readonly sharesMemory: boolean;
+}
+
+/** A line of the communication thread's log. */
+export interface LogLine {
+  readonly type: "log";
+  readonly level: "info" | "warn";
+  readonly text: string;
 }
 
 /** A message between the threads with the moment of its sending, while spans of time are kept. */

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { digestOf } from "../../src/base/digest.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { type SocketPair, socketPair } from "../transport/socket-pair.ts";
+import { hasSharedMemory } from "../transport/slot-folder-here.ts";
+import { type SocketPair, slotPair, socketPair } from "../transport/socket-pair.ts";
 import { compute, type Member, makeFleet, type Topology } from "./fleet.ts";
 import { VirtualNetwork } from "./virtual-network.ts";
 
@@ -66,7 +67,11 @@ describe.each(topologies)("a bf16 exchange in a %s", (topology) => {
     await expectSums(members, leaves);
   });
 
-  test("gives three workers one sum over sockets", async () => {
+  const paths = [
+    ["over sockets", socketPair],
+    ...(hasSharedMemory ? ([["through memory", slotPair]] as const) : []),
+  ] as const;
+  test.each(paths)("gives three workers one sum %s", async (_name, connect) => {
     // Two large chunks or more.
     const vectorLength = 300_001;
     const leaves = randomLeaves(5, vectorLength);
@@ -74,7 +79,7 @@ describe.each(topologies)("a bf16 exchange in a %s", (topology) => {
     const members = await makeFleet({
       ...{ topology, numWorkers: 3, numLeaves: 5, vectorLength, wire: "bf16" },
       async connect(a, b) {
-        const pair = await socketPair();
+        const pair = await connect();
         pairs.push(pair);
         return new Map([
           [a, pair.near],

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { defined } from "../../src/base/assert.ts";
 import { digestOf } from "../../src/base/digest.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { type SocketPair, socketPair } from "../transport/socket-pair.ts";
+import { hasSharedMemory } from "../transport/slot-folder-here.ts";
+import { type SocketPair, slotPair, socketPair } from "../transport/socket-pair.ts";
 import { compute, type FleetOptions, type Member, makeFleet, type Topology } from "./fleet.ts";
 import { plainKernels } from "./plain-kernels.ts";
 import { VirtualNetwork } from "./virtual-network.ts";
@@ -92,11 +93,12 @@ describe.each(topologies)("an exchange in a %s", (topology) => {
   });
 
   test.each([
-    [2, 8],
-    [3, 5],
+    ["over sockets", 2, 8],
+    ["over sockets", 3, 5],
     // More workers than leaves: worker 2 has none, and owns chunks all the same.
-    [3, 2],
-  ])("gives %i workers the bits of %i leaves over sockets", async (numWorkers, numLeaves) => {
+    ["over sockets", 3, 2],
+    ...(hasSharedMemory ? ([["through memory", 3, 5]] as const) : []),
+  ] as const)("%s, gives %i workers the bits of %i leaves", async (path, numWorkers, numLeaves) => {
     // Two large chunks or more.
     const vectorLength = 300_001;
     const leaves = badlyRoundingLeaves(numLeaves, vectorLength);
@@ -104,7 +106,7 @@ describe.each(topologies)("an exchange in a %s", (topology) => {
     const members = await makeFleet({
       ...{ topology, numWorkers, numLeaves, vectorLength },
       async connect(a, b) {
-        const pair = await socketPair();
+        const pair = await (path === "over sockets" ? socketPair() : slotPair());
         pairs.push(pair);
         return new Map([
           [a, pair.near],

@@ -4,7 +4,8 @@ import type { Message } from "../../src/protocol/messages.ts";
 import type { TensorFrame } from "../../src/protocol/tensor-frame.ts";
 import { selfSigned } from "../../src/transport/self-signed.ts";
 import { memoryLinks } from "../memory-link.ts";
-import { socketPair } from "./socket-pair.ts";
+import { hasSharedMemory, NEEDS_SHARED_MEMORY } from "./slot-folder-here.ts";
+import { slotPair, socketPair } from "./socket-pair.ts";
 
 /** Both ends of one link, and what ends the world around it. */
 interface Pair extends AsyncDisposable {
@@ -12,10 +13,13 @@ interface Pair extends AsyncDisposable {
   readonly far: Link;
 }
 
+const BESIDE = "beside a socket, through memory";
+
 const makers: readonly (readonly [string, () => Promise<Pair>])[] = [
   ["in memory", memoryPair],
   ["over a socket", socketPair],
   ["over TLS", () => socketPair({ tls: selfSigned() })],
+  [BESIDE, slotPair],
 ];
 
 function memoryPair(): Promise<Pair> {
@@ -69,7 +73,12 @@ function tensor(step: number, payload: Uint8Array): TensorFrame {
   return { kind: "sum", vector: 0, elements: "f32", ...place, payload };
 }
 
-describe.each(makers)("a link %s", (name, make) => {
+const isHere = ([name]: readonly [string, unknown]) => name !== BESIDE || hasSharedMemory;
+describe.skip.each(makers.filter((maker) => !isHere(maker)))("a link %s", () => {
+  test(`keeps the same contract ${NEEDS_SHARED_MEMORY}`, () => undefined);
+});
+
+describe.each(makers.filter(isHere))("a link %s", (name, make) => {
   test("delivers messages and tensors in order, in both directions", async () => {
     await using pair = await make();
     const near = new Heard(pair.near);

@@ -2,6 +2,7 @@ import type { Link } from "../../src/protocol/link.ts";
 import { type Credentials, pinOf } from "../../src/transport/credentials.ts";
 import { dial } from "../../src/transport/dial.ts";
 import { type Listener, type ListenOptions, listen } from "../../src/transport/listen.ts";
+import { ownSlotFolder } from "./slot-folder-here.ts";
 
 /** Two ends of a link over a loopback socket, and the listener that made one of them. */
 export interface SocketPair extends AsyncDisposable {
@@ -15,7 +16,7 @@ export interface SocketPair extends AsyncDisposable {
 export async function socketPair({
   tls,
   ...options
-}: Pick<ListenOptions, "heartbeat" | "clock"> & {
+}: Pick<ListenOptions, "heartbeat" | "clock" | "slotFolder"> & {
   readonly tls?: Credentials;
 } = {}): Promise<SocketPair> {
   let accept: (link: Link) => void = () => undefined;
@@ -30,4 +31,12 @@ export async function socketPair({
   const near = await dial({ ...options, ...pin, host, port: listener.port });
   const far = await accepted;
   return { near, far, listener, [Symbol.asyncDispose]: () => listener.close() };
+}
+
+/** A link whose payloads go through memory; needs `hasSharedMemory`. */
+export async function slotPair(): Promise<SocketPair> {
+  const own = ownSlotFolder();
+  const pair = await socketPair({ slotFolder: own.slotFolder });
+  own[Symbol.dispose]();
+  return pair;
 }
