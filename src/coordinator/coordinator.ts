@@ -10,6 +10,7 @@ import type { RunEvent } from "./run-events.ts";
 import type { RunState } from "./run-state.ts";
 import { statusOf } from "./run-status.ts";
 import { StarOwner } from "./star-owner.ts";
+import { SumStore } from "./sum-store.ts";
 import { transition } from "./transition.ts";
 import { WorkerSupply } from "./worker-supply.ts";
 import { writeCheckpoint } from "./write-checkpoint.ts";
@@ -30,6 +31,7 @@ export class Coordinator {
   readonly #links = new Map<number, Link>();
   #nextWorkerId = 0;
   #star: StarOwner | undefined;
+  readonly #sums = new SumStore();
   #settle: (outcome: RunOutcome) => void = () => undefined;
   #break: (error: unknown) => void = () => undefined;
   #cancelTick: () => void = () => undefined;
@@ -132,8 +134,25 @@ export class Coordinator {
   }
 
   #onTensor(workerId: number, frame: TensorFrame): void {
-    if (frame.kind !== "state") this.#star?.receive(workerId, frame);
-    else this.#guard(workerId, () => this.#means.store.take(workerId, frame));
+    switch (frame.kind) {
+      case "partial":
+      case "sum":
+        this.#star?.receive(workerId, frame);
+        return;
+      case "state":
+        this.#guard(workerId, () => this.#means.store.take(workerId, frame));
+        return;
+      case "replay":
+        this.#guard(workerId, () => this.#onReplayFrame(workerId, frame));
+        return;
+      default:
+        assertNever(frame.kind);
+    }
+  }
+
+  #onReplayFrame(workerId: number, frame: TensorFrame): void {
+    const step = this.#sums.take(workerId, frame);
+    if (step !== undefined) this.dispatch({ type: "sum", workerId, step });
   }
 
   /** A worker that breaks a rule ends its own link and nothing else. */
@@ -155,6 +174,7 @@ export class Coordinator {
     const link = this.#links.get(workerId);
     this.#links.delete(workerId);
     this.#star?.forget(workerId);
+    this.#sums.forgetDonor(workerId);
     link?.close(reason);
     this.dispatch({ type: "closed", workerId, reason });
   }
@@ -183,6 +203,15 @@ export class Coordinator {
         return;
       case "collect-snapshot":
         store.collect(effect.workerId, effect.step);
+        return;
+      case "collect-sum":
+        this.#sums.collect(effect.workerId, effect.step, store.numParams + 1);
+        return;
+      case "send-sum":
+        this.#inBackground(this.#supply.send(effect.workerId, this.#sums.framesOf(effect.step)));
+        return;
+      case "forget-sums":
+        this.#sums.forget(effect.below);
         return;
       case "save":
         this.#inBackground(this.#save(effect));
@@ -213,6 +242,7 @@ export class Coordinator {
     const link = this.#links.get(workerId);
     this.#links.delete(workerId);
     this.#star?.forget(workerId);
+    this.#sums.forgetDonor(workerId);
     link?.send(reject);
     link?.close(reject.message);
   }

@@ -107,6 +107,9 @@ function onLate(turn: Turn, wait: Wait): void {
     case "prepare":
     case "evaluate":
     case "snapshot":
+    case "sum":
+    case "replay":
+    case "admit":
     case "digest":
       loseWorkers(turn, wait.workerIds, late(wait, nowMs), "ERR_DEADLINE");
       return;

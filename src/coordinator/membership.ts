@@ -74,7 +74,8 @@ export function onPrepared(turn: Turn, workerId: number, prepared: Prepared): vo
     layout: layout ?? prepared.layout,
     initialDigest: prepared.step === 0 ? prepared.digest : initialDigest,
   });
-  setStanding(turn, workerId, { type: "prepared", step: prepared.step });
+  const { step, digest } = prepared;
+  setStanding(turn, workerId, { type: "prepared", step, digest, replayingSinceMs: undefined });
   const { engine, device, runtime, numThreads } = prepared;
   record(turn, {
     type: "prepared",
@@ -87,12 +88,8 @@ function complaintAbout({ state }: Turn, { layout, step, digest }: Prepared): st
   if (state.layout !== undefined && !isSameLayout(layout, state.layout)) {
     return "has parameters of another layout; install the same version of smallinit on all hosts";
   }
-  const expected =
-    step === 0
-      ? state.initialDigest
-      : state.agreed?.step === step
-        ? state.agreed.digest
-        : undefined;
+  const known = [state.agreed, state.snapshot].find((one) => one?.step === step);
+  const expected = step === 0 ? state.initialDigest : known?.digest;
   if (expected === undefined || digest === expected) return undefined;
   return (
     `has parameters ${digest} after step ${step}, the others have ${expected}; compare engines ` +
@@ -203,21 +200,18 @@ export function rewind(turn: Turn): void {
   say(turn, `The last worker is lost; the run goes back from step ${from} to ${step}.`, "warn");
 }
 
-/** Sends the current step's state to those who are prepared for another. Gives how many there are. */
-export function restoreStragglers(turn: Turn): number {
+/** Without a fleet, sends the current step's state to those who are prepared for another. */
+export function restoreStragglers(turn: Turn): void {
   const { step } = turn.state;
-  let numRestoring = 0;
   for (const [workerId, { standing }] of turn.state.workers) {
     switch (standing.type) {
       case "prepared":
-        if (standing.step === step) break;
-        numRestoring += 1;
+        // Who updates by itself at the moment is sent nothing that would overwrite the parameters.
+        if (standing.step === step || standing.replayingSinceMs !== undefined) break;
         setStanding(turn, workerId, { type: "restoring", sinceMs: turn.nowMs, step });
         emit(turn, { type: "send-state", workerId, step });
         break;
       case "restoring":
-        numRestoring += 1;
-        break;
       case "preparing":
       case "member":
         break;
@@ -225,5 +219,4 @@ export function restoreStragglers(turn: Turn): number {
         assertNever(standing);
     }
   }
-  return numRestoring;
 }

@@ -1,3 +1,4 @@
+import { admit, catchUp, endReplay } from "./catch-up.ts";
 import { evaluate, isEvaluationDue } from "./evaluation.ts";
 import { formFleet, loseWorkers, restoreStragglers, rewind } from "./membership.ts";
 import { recordCommits } from "./record-commits.ts";
@@ -27,10 +28,13 @@ export function proceed(turn: Turn): void {
     gather(turn);
     return;
   }
+  catchUp(turn);
   const { phase, assignedThrough, step } = turn.state;
   if (phase.type === "linking" && phase.pending.size > 0) return;
-  if (phase.type === "training" && assignedThrough > step) assignAhead(turn);
-  else if (phase.type !== "evaluating" || turn.state.evaluation === undefined) atBoundary(turn);
+  if (phase.type === "training" && assignedThrough > step) {
+    if (isCheckpointDue(turn.state) && isSnapshotFree(turn.state)) requestSnapshot(turn);
+    assignAhead(turn);
+  } else if (phase.type !== "evaluating" || turn.state.evaluation === undefined) atBoundary(turn);
 }
 
 /** Takes out those who differ from the majority; without one, the run ends with what is on disk. */
@@ -57,6 +61,8 @@ function gather(turn: Turn): void {
   if (turn.state.phase.type !== "gathering") {
     update(turn, { phase: { type: "gathering", sinceMs: turn.nowMs } });
   }
+  endReplay(turn);
+  update(turn, { admission: undefined });
   // The checkpoint being written is the newest state that is left.
   if (turn.state.saving !== undefined) return;
   rewind(turn);
@@ -83,7 +89,10 @@ export function tooFewWorkers({ saved, hasBegun }: RunState, why: string): strin
 
 function eligibleIds({ workers, step }: RunState): readonly number[] {
   return [...workers]
-    .filter(([, { standing }]) => standing.type === "prepared" && standing.step === step)
+    .filter(([, { standing }]) => {
+      if (standing.type !== "prepared" || standing.replayingSinceMs !== undefined) return false;
+      return standing.step === step;
+    })
     .map(([workerId]) => workerId);
 }
 
@@ -91,38 +100,13 @@ function eligibleIds({ workers, step }: RunState): readonly number[] {
 function atBoundary(turn: Turn): void {
   const { state } = turn;
   if (isEvaluationDue(state)) evaluate(turn);
-  else if (hasJoiners(state)) admitJoiners(turn);
+  else if (admit(turn)) return;
   else if (state.step === state.plan.steps) finish(turn);
   else if (isCheckpointDue(state) && !isSnapshotFree(state)) waitForSaving(turn);
   else {
     if (isCheckpointDue(state)) requestSnapshot(turn);
     update(turn, { stepSinceMs: turn.nowMs });
     assignAhead(turn);
-  }
-}
-
-function hasJoiners({ workers, step, plan }: RunState): boolean {
-  const isJoining = ({ type }: { readonly type: string }) =>
-    type === "prepared" || type === "restoring";
-  return step < plan.steps && [...workers.values()].some(({ standing }) => isJoining(standing));
-}
-
-/** Gives joiners the state of this step, by way of a snapshot; then all form a new fleet. */
-function admitJoiners(turn: Turn): void {
-  const { step, snapshot, members } = turn.state;
-  const isHere = snapshot?.step === step && snapshot.digest !== undefined;
-  // At step 0 the seed has given everybody the same state.
-  const hasState = step === 0 || (isHere && isTrusted(turn.state, step));
-  if (!hasState) {
-    if (snapshot?.step !== step && isSnapshotFree(turn.state)) requestSnapshot(turn);
-    waitForSaving(turn);
-    return;
-  }
-  const eligible = eligibleIds(turn.state);
-  if (restoreStragglers(turn) === 0) {
-    formFleet(turn, [...members, ...eligible]);
-  } else if (turn.state.phase.type !== "admitting") {
-    update(turn, { phase: { type: "admitting", sinceMs: turn.nowMs } });
   }
 }
 

@@ -41,6 +41,12 @@ export type RunEffect =
     }
   /** From now on, collects the `state` frames of `workerId`. */
   | { readonly type: "collect-snapshot"; readonly workerId: number; readonly step: number }
+  /** From now on, collects the `replay` frames of `workerId` that make up the sum of `step`. */
+  | { readonly type: "collect-sum"; readonly workerId: number; readonly step: number }
+  /** Sends a collected sum to a joiner. */
+  | { readonly type: "send-sum"; readonly workerId: number; readonly step: number }
+  /** Forgets the sums of steps before `below`, also those on their way. */
+  | { readonly type: "forget-sums"; readonly below: number }
   /** Writes the collected snapshot as checkpoint `step`, in the background. */
   | { readonly type: "save"; readonly step: number; readonly facts: CheckpointFacts }
   /** Forgets metrics after `step`: the whole fleet was lost, and the checkpoint of `step` is taken. */

@@ -23,6 +23,8 @@ export type RunEvent =
       readonly step: number;
       readonly digest: string;
     }
+  /** The sum of a committed step, asked of `workerId`, is here. */
+  | { readonly type: "sum"; readonly workerId: number; readonly step: number }
   /** The checkpoint of `step` is whole on disk. */
   | { readonly type: "saved"; readonly step: number }
   | {

@@ -37,6 +37,8 @@ export interface WaitLimits {
   readonly evaluationMs: number;
   /** From `send-snapshot` to its last frame. */
   readonly snapshotMs: number;
+  /** What a joiner may make the others wait at the boundary where it becomes a member. */
+  readonly admitMs: number;
   /** Writing a checkpoint. */
   readonly saveMs: number;
   /** How long a report of a lost peer waits for the coordinator to see the loss itself. */
@@ -55,6 +57,7 @@ export const DEFAULT_WAIT_LIMITS: WaitLimits = {
   firstStepMs: 1_800_000,
   evaluationMs: 600_000,
   snapshotMs: 600_000,
+  admitMs: 60_000,
   saveMs: 600_000,
   accusationMs: 1_500,
 };

@@ -1,5 +1,5 @@
 import type { LeafRange, Ready, TensorShape } from "../protocol/messages.ts";
-import type { RunOutcome } from "./run-effects.ts";
+import type { CheckpointFacts, RunOutcome } from "./run-effects.ts";
 import type { RunPlan, WorkerPlace } from "./run-plan.ts";
 
 /** Everything that the coordinator's decisions depend on. A value: transitions make new ones. */
@@ -38,6 +38,10 @@ export interface RunState {
   readonly evaluation: Evaluation | undefined;
   /** The newest evaluation's number. */
   readonly evaluationId: number;
+  /** Sums that are kept for joiners; undefined: nobody needs any. */
+  readonly replay: Replay | undefined;
+  /** The boundary at which joiners become members; undefined: none is set. */
+  readonly admission: Admission | undefined;
   /** The newest snapshot, on its way or here. */
   readonly snapshot: Snapshot | undefined;
   /** The checkpoint being written. */
@@ -80,8 +84,14 @@ export interface WorkerEntry extends WorkerPlace {
 export type Standing =
   /** Makes its engine, and waits for state when it was promised some. */
   | { readonly type: "preparing"; readonly sinceMs: number; readonly step: number }
-  /** Has an engine and the parameters of `step`. */
-  | { readonly type: "prepared"; readonly step: number }
+  /** Has an engine and the parameters of `step`, with this digest. */
+  | {
+      readonly type: "prepared";
+      readonly step: number;
+      readonly digest: string;
+      /** Since when it has been sent the sum of `step`, to update by itself; undefined: it was not. */
+      readonly replayingSinceMs: number | undefined;
+    }
   /** Receives the state of `step`. */
   | { readonly type: "restoring"; readonly sinceMs: number; readonly step: number }
   | { readonly type: "member" };
@@ -94,7 +104,7 @@ export type Phase =
   | { readonly type: "evaluating" }
   /** Nothing computes until the snapshot of this step is here, or written. */
   | { readonly type: "saving"; readonly sinceMs: number }
-  /** Nothing computes until joiners have this step's state. */
+  /** Nothing computes until joiners have this step's parameters. */
   | { readonly type: "admitting"; readonly sinceMs: number }
   | { readonly type: "ended"; readonly outcome: RunOutcome };
 
@@ -127,6 +137,24 @@ export interface Snapshot {
   readonly digest: string | undefined;
   /** Whether it has become, or is becoming, a checkpoint. */
   readonly isSaved: boolean;
+  /** What was known when it was asked for: training goes on while it travels. */
+  readonly known: Pick<CheckpointFacts, "trainLoss" | "validationLoss" | "evaluatedStep">;
+}
+
+/** The sums of the steps [from, until), and of those that are committed from now on. */
+export interface Replay {
+  /** The member that sends the sum of each committed step. */
+  readonly donorId: number;
+  readonly from: number;
+  readonly until: number;
+  /** When the newest came. */
+  readonly sinceMs: number;
+}
+
+/** Joiners who become members at the boundary before `step`: the fleet waits for them there. */
+export interface Admission {
+  readonly step: number;
+  readonly workerIds: readonly number[];
 }
 
 /** The digests of all members after the same update. */
@@ -201,6 +229,8 @@ export function initialRunState(plan: RunPlan, start: RunStart, nowMs: number): 
     ...{ trainedMs: 0, trainedTokens: 0 },
     evaluation: undefined,
     evaluationId: 0,
+    replay: undefined,
+    admission: undefined,
     snapshot: undefined,
     saving: undefined,
     saved: { step, digest },

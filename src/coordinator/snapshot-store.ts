@@ -26,6 +26,8 @@ export class SnapshotStore {
   #layout: readonly TensorShape[] | undefined;
   #vectors: StateVectors | undefined;
   #assembly: { readonly donorId: number; readonly state: StateAssembly } | undefined;
+  /** How many are being sent each of these states. */
+  readonly #lent = new Map<StateVectors, number>();
   #loaded: { readonly step: number; readonly state: Promise<StateVectors> } | undefined;
 
   constructor(runFolder: string) {
@@ -45,7 +47,10 @@ export class SnapshotStore {
   collect(donorId: number, step: number): void {
     const { numParams } = this;
     const zeros = () => new Float32Array(numParams);
-    this.#vectors ??= [zeros(), zeros(), zeros()];
+    // What is on its way to a joiner must not change: then the next one has vectors of its own.
+    if (this.#vectors === undefined || this.#lent.has(this.#vectors)) {
+      this.#vectors = [zeros(), zeros(), zeros()];
+    }
     this.#assembly = { donorId, state: new StateAssembly(step, this.#vectors) };
     this.#loaded = undefined;
   }
@@ -71,8 +76,25 @@ export class SnapshotStore {
     );
   }
 
-  /** The state after `step` updates, from memory or disk. @throws {TrainerError} of checkpoints. */
-  stateAt(step: number): Promise<StateVectors> {
+  /**
+   * Lets `use` have the state after `step` updates, unchanged until it ends.
+   *
+   * @throws {TrainerError} those of checkpoints.
+   */
+  async lend(step: number, use: (state: StateVectors) => Promise<void>): Promise<void> {
+    const state = await this.#stateAt(step);
+    this.#lent.set(state, (this.#lent.get(state) ?? 0) + 1);
+    try {
+      await use(state);
+    } finally {
+      const numOthers = (this.#lent.get(state) ?? 1) - 1;
+      if (numOthers > 0) this.#lent.set(state, numOthers);
+      else this.#lent.delete(state);
+    }
+  }
+
+  /** From memory or disk. */
+  #stateAt(step: number): Promise<StateVectors> {
     const { state } = this.#assembly ?? {};
     if (state?.step === step && state.isComplete) {
       return Promise.resolve(defined(this.#vectors, "the snapshot"));

@@ -31,16 +31,29 @@ export function isCheckpointDue(state: RunState): boolean {
   return every > 0 && Math.floor(step / every) > Math.floor(newest / every);
 }
 
-/** Whether another snapshot can be asked for: the coordinator holds one at a time. */
-export function isSnapshotFree({ snapshot, saving }: RunState): boolean {
-  return saving === undefined && (snapshot === undefined || snapshot.digest !== undefined);
+/** Snapshots that are on their way to joiners while a newer one is taken: each is a whole state. */
+const LENT_SNAPSHOTS_MAX = 2;
+
+/** Whether another snapshot can be asked for: the coordinator takes one at a time, and keeps few. */
+export function isSnapshotFree({ snapshot, saving, workers, step, plan }: RunState): boolean {
+  const isTaken = snapshot !== undefined && snapshot.digest === undefined;
+  if (saving !== undefined || isTaken) return false;
+  const lentSteps = [...workers.values()].flatMap(({ standing }) =>
+    standing.type === "restoring" ? [standing.step] : [],
+  );
+  // The last checkpoint waits for no joiner.
+  return new Set(lentSteps).size < LENT_SNAPSHOTS_MAX || step === plan.steps;
 }
 
-/** Asks a member for the state of the current step. It copies its vectors and goes on. */
+/**
+ * Asks a member for the state of the current step. It copies its vectors and goes on: the commit that
+ * ends the step travels behind this, so the member still holds that state when it hears of it.
+ */
 export function requestSnapshot(turn: Turn): void {
-  const { step, members } = turn.state;
+  const { step, members, trainLoss, validationLoss, evaluatedStep } = turn.state;
   const donorId = defined(members[0], "a member to give a snapshot");
-  const snapshot = { step, donorId, sinceMs: turn.nowMs, digest: undefined, isSaved: false };
+  const known = { trainLoss, validationLoss, evaluatedStep };
+  const snapshot = { step, donorId, sinceMs: turn.nowMs, digest: undefined, isSaved: false, known };
   update(turn, { snapshot });
   emit(turn, { type: "collect-snapshot", workerId: donorId, step });
   emit(turn, { type: "send", workerId: donorId, message: { type: "send-snapshot", step } });
@@ -50,7 +63,9 @@ export function requestSnapshot(turn: Turn): void {
 export function onSnapshot(turn: Turn, workerId: number, step: number, digest: string): void {
   const { snapshot } = turn.state;
   if (snapshot?.donorId !== workerId || snapshot.step !== step) return;
-  update(turn, { snapshot: { ...snapshot, digest }, agreed: { step, digest } });
+  update(turn, { snapshot: { ...snapshot, digest } });
+  // Members may have compared a later step while it travelled.
+  if (step >= (turn.state.agreed?.step ?? 0)) update(turn, { agreed: { step, digest } });
   saveSnapshot(turn);
 }
 
@@ -61,18 +76,17 @@ export function saveSnapshot(turn: Turn): void {
   if (snapshot.step <= Math.max(saved.step, failedSave?.step ?? 0)) return;
   if (!isTrusted(turn.state, snapshot.step)) return;
   recordCommits(turn);
-  const { step, digest: parameterDigest } = snapshot;
-  const { trainLoss, validationLoss, evaluatedStep } = turn.state;
+  const { step, digest: parameterDigest, known } = snapshot;
   update(turn, {
     snapshot: { ...snapshot, isSaved: true },
     saving: { step, digest: parameterDigest, sinceMs: turn.nowMs },
   });
-  const facts = { step, parameterDigest, trainLoss, validationLoss, evaluatedStep };
+  const facts = { step, parameterDigest, ...known };
   emit(turn, { type: "save", step, facts });
 }
 
 /** Whether no comparison of digests after `step` updates is still open. */
-export function isTrusted({ digests }: RunState, step: number): boolean {
+export function isTrusted({ digests }: Pick<RunState, "digests">, step: number): boolean {
   return digests?.step !== step || digests.pending.size === 0;
 }
 

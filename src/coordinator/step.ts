@@ -25,11 +25,10 @@ export function assignAhead(turn: Turn): void {
 }
 
 /** The first boundary between steps at which everybody must have stopped computing. */
-function nextPause({ plan, step, workers, assignedThrough }: RunState): number {
-  const hasJoiner = [...workers.values()].some(({ standing }) => standing.type === "prepared");
-  // Who waits for joining at a boundary that is already reached is taken in before (see `proceed`).
-  if (hasJoiner && assignedThrough > step) return assignedThrough;
-  return nextEvaluation(plan, step);
+function nextPause({ plan, step, admission }: RunState): number {
+  const evaluation = nextEvaluation(plan, step);
+  const isAhead = admission !== undefined && admission.step > step;
+  return isAhead ? Math.min(evaluation, admission.step) : evaluation;
 }
 
 function nextEvaluation(plan: RunPlan, step: number): number {
@@ -96,7 +95,8 @@ function commitStep(turn: Turn, lossSum: number, gradientNorm: number): void {
   const { step, plan, members, generation } = state;
   noteCommit(turn);
   const next = step + 1;
-  const digest = isDigestStep(state, next);
+  // Joiners are compared with the members before they become some.
+  const digest = isDigestStep(state, next) || state.admission?.step === next;
   const loss = lossSum / plan.tokensPerStep;
   const stepMs = nowMs - state.stepSinceMs;
   update(turn, {
@@ -117,7 +117,12 @@ function commitStep(turn: Turn, lossSum: number, gradientNorm: number): void {
       exchangeMs: Math.min(...reports.map((report) => report.exchangeMs)),
     },
   });
-  const commit = { type: "commit", generation, step, digest, snapshot: false } as const;
-  for (const workerId of members) emit(turn, { type: "send", workerId, message: commit });
+  const donorId = state.replay?.donorId;
+  if (donorId !== undefined) emit(turn, { type: "collect-sum", workerId: donorId, step });
+  for (const workerId of members) {
+    const sum = workerId === donorId;
+    const commit = { type: "commit", generation, step, digest, snapshot: false, sum } as const;
+    emit(turn, { type: "send", workerId, message: commit });
+  }
   if (digest) beginDigests(turn);
 }

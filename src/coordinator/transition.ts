@@ -1,4 +1,5 @@
 import { assertNever } from "../base/assert.ts";
+import { onReplayed, onSum } from "./catch-up.ts";
 import { onEvaluated } from "./evaluation.ts";
 import { onPeerLost, onTick } from "./faults.ts";
 import { loseWorkers, onHello, onLinked, onPrepared } from "./membership.ts";
@@ -43,6 +44,9 @@ function take(turn: Turn, event: RunEvent): void {
       return;
     case "snapshot":
       onSnapshot(turn, event.workerId, event.step, event.digest);
+      return;
+    case "sum":
+      onSum(turn, event.workerId, event.step);
       return;
     case "saved":
       onSaved(turn, event.step);
@@ -93,6 +97,7 @@ function takeMessage(
       return;
     case "digest":
       onDigest(turn, workerId, message);
+      onReplayed(turn, workerId, message);
       return;
     case "evaluated":
       onEvaluated(turn, workerId, message);

@@ -1,4 +1,5 @@
 import { assertNever } from "../base/assert.ts";
+import { awaitedIds } from "./catch-up.ts";
 import type { RunState } from "./run-state.ts";
 import { nameOf } from "./turn.ts";
 
@@ -12,6 +13,9 @@ export interface Wait {
     | "exchange"
     | "evaluate"
     | "snapshot"
+    | "sum"
+    | "replay"
+    | "admit"
     | "save"
     | "digest";
   /** Who is waited for; nobody in particular when empty. */
@@ -32,6 +36,7 @@ export function waitsOf(state: RunState): readonly Wait[] {
     ...preparationWaits(state),
     ...evaluationWaits(state),
     ...storageWaits(state),
+    ...replayWaits(state),
   ];
 }
 
@@ -66,9 +71,15 @@ function phaseWaits(state: RunState): readonly Wait[] {
     }
     case "training":
       return [stepWait(state)];
+    case "admitting": {
+      const { sinceMs } = phase;
+      const workerIds = awaitedIds(state);
+      if (workerIds.length === 0) return [];
+      const what = "to catch up with the others";
+      return [{ kind: "admit", workerIds, sinceMs, limitMs: limits.admitMs, what }];
+    }
     case "evaluating":
     case "saving":
-    case "admitting":
     case "ended":
       return [];
     default:
@@ -135,6 +146,22 @@ function storageWaits({ snapshot, saving, digests, plan }: RunState): readonly W
     waits.push({ kind: "save", workerIds: [], sinceMs: saving.sinceMs, limitMs: saveMs, what });
   }
   return waits;
+}
+
+/** What keeps joiners from coming nearer. */
+function replayWaits({ replay, step, workers, plan }: RunState): readonly Wait[] {
+  const waits = [...workers].flatMap(([workerId, { standing }]): readonly Wait[] => {
+    if (standing.type !== "prepared" || standing.replayingSinceMs === undefined) return [];
+    const what = `to do the update of step ${standing.step}`;
+    const sinceMs = standing.replayingSinceMs;
+    const limitMs = plan.limits.prepareMs;
+    return [{ kind: "replay", workerIds: [workerId], sinceMs, limitMs, what }];
+  });
+  if (replay === undefined || replay.until >= step) return waits;
+  const { donorId, until, sinceMs } = replay;
+  const what = `to send the sum of step ${until}`;
+  const limitMs = plan.limits.snapshotMs;
+  return [...waits, { kind: "sum", workerIds: [donorId], sinceMs, limitMs, what }];
 }
 
 /** Who must be prepared before a fleet is formed. */

@@ -3,6 +3,7 @@ import type { Configuration } from "../configuration/configuration.ts";
 import type { ValidationBatches } from "../data/validation-batches.ts";
 import type { Link } from "../protocol/link.ts";
 import { stateFrames } from "../protocol/state-frames.ts";
+import type { TensorFrame } from "../protocol/tensor-frame.ts";
 import type { RunEffect } from "./run-effects.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
 import { asBytes, type TokenFeed } from "./token-feed.ts";
@@ -59,10 +60,13 @@ export class WorkerSupply {
 
   /** Sends the state after `step` updates. @throws {TrainerError} those of checkpoints. */
   async sendState(workerId: number, step: number): Promise<void> {
-    const { store, linkOf } = this.#options;
-    const state = await store.stateAt(step);
-    for (const frame of stateFrames(step, state)) {
-      const link = linkOf(workerId);
+    await this.#options.store.lend(step, (state) => this.send(workerId, stateFrames(step, state)));
+  }
+
+  /** Sends frames, one after another, as long as the worker has a link. */
+  async send(workerId: number, frames: Iterable<TensorFrame>): Promise<void> {
+    for (const frame of frames) {
+      const link = this.#options.linkOf(workerId);
       if (link === undefined) return;
       await link.sendTensor(frame);
     }

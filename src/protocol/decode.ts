@@ -73,7 +73,7 @@ export function decodeTensorHeader(
   }
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
   const kind = KINDS[view.getUint8(4)];
-  if (kind === undefined) throw refusal("tensor.kind", view.getUint8(4), "1, 2 or 3");
+  if (kind === undefined) throw refusal("tensor.kind", view.getUint8(4), "1, 2, 3 or 4");
   const frame = {
     kind,
     vector: vectorOf(view.getUint8(5), kind),
@@ -127,8 +127,9 @@ function vectorOf(vector: number, kind: TensorKind): 0 | 1 | 2 {
 
 function elementsOf(number: number, kind: TensorKind): ElementType {
   const elements = ELEMENT_TYPES[number];
-  if (elements === "f32" || (elements === "bf16" && kind !== "state")) return elements;
-  throw refusal("tensor.elements", number, kind === "state" ? "0" : "0 or 1");
+  const isExchanged = kind === "partial" || kind === "sum";
+  if (elements === "f32" || (elements === "bf16" && isExchanged)) return elements;
+  throw refusal("tensor.elements", number, isExchanged ? "0 or 1" : "0");
 }
 
 function checkLeaves({ kind, lo, hi }: Omit<TensorFrame, "payload">): void {

@@ -86,8 +86,8 @@ export interface Ready extends Moment {
 }
 
 /**
- * "After the update that ended `step` - 1, my parameters have this digest." When `commit` asked, and
- * after the last `state` frame of a snapshot.
+ * "After the update that ended `step` - 1, my parameters have this digest." When `commit` asked, after
+ * the last `state` frame of a snapshot, and after an update with a sum of `replay` frames.
  */
 export interface DigestReport {
   readonly type: "digest";
@@ -181,6 +181,8 @@ export interface Commit extends Moment {
   readonly digest: boolean;
   /** Send me parameters and moments after the update, as `state` frames. Asked of one member. */
   readonly snapshot: boolean;
+  /** Send me this step's sum, as `replay` frames: for joiners. Asked of one member. */
+  readonly sum: boolean;
 }
 
 /** "Compute the loss of this validation batch." */

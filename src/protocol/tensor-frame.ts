@@ -7,7 +7,9 @@ export type TensorKind =
   /** A finished chunk, from its owner to everybody. */
   | "sum"
   /** A piece of the training state: parameters, first moments, second moments. */
-  | "state";
+  | "state"
+  /** A piece of a committed step's sum, for a joiner that does the update by itself. */
+  | "replay";
 
 /** How a tensor frame's numbers are written: bfloat16 is the upper half of an f32. */
 export type ElementType = "f32" | "bf16";
@@ -18,7 +20,7 @@ export type ElementType = "f32" | "bf16";
  * | bytes | field | |
  * |---|---|---|
  * | 0-3 | magic | "SIT1"; control messages begin with "SIC1" |
- * | 4 | kind | 1 partial, 2 sum, 3 state |
+ * | 4 | kind | 1 partial, 2 sum, 3 state, 4 replay |
  * | 5 | vector | kind state: 0 parameters, 1 first moments, 2 second moments; else 0 |
  * | 6 | elements | 0 f32, 1 bf16 (kinds partial and sum) |
  * | 7 | - | 0 |

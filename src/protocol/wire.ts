@@ -16,7 +16,13 @@ export const FREE_MAGIC = "SIF1";
 export const TENSOR_HEADER_BYTES = 32;
 
 /** Tensor kinds by their number in the header. */
-export const KINDS: readonly (TensorKind | undefined)[] = [undefined, "partial", "sum", "state"];
+export const KINDS: readonly (TensorKind | undefined)[] = [
+  undefined,
+  "partial",
+  "sum",
+  "state",
+  "replay",
+];
 
 /** Element types by their number in the header. */
 export const ELEMENT_TYPES: readonly (ElementType | undefined)[] = ["f32", "bf16"];

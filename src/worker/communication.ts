@@ -9,7 +9,7 @@ import type { Form, Message, PeerAddress, Welcome } from "../protocol/messages.t
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
 import { ExchangeDesk } from "./exchange-desk.ts";
 import { PeerMesh } from "./peer-mesh.ts";
-import { StateDesk, sendSnapshot } from "./state-desk.ts";
+import { StateDesk, sendSnapshot, sendSum } from "./state-desk.ts";
 import type { MemoryMap, ToCommunication, ToCompute } from "./thread-messages.ts";
 
 /** What the communication thread is made of. */
@@ -100,6 +100,10 @@ export class Communication {
         await sendSnapshot(this.#options.coordinator, message.step, message.buffer);
         this.#options.tell({ type: "snapshot-sent" });
         return;
+      case "sum":
+        await sendSum(this.#options.coordinator, message.step, message.buffer);
+        this.#options.tell({ type: "sum-sent", buffer: message.buffer });
+        return;
       case "close":
         this.#end(message.reason);
         return;
@@ -179,11 +183,14 @@ export class Communication {
       onSummed: (moment) => this.#options.tell({ type: "summed", ...moment }),
       onViolation: (peerId, error) => this.#onViolation(peerId, error),
     });
-    const state = new StateDesk([
-      kernels.view(map.parameters, numParams),
-      kernels.view(map.firstMoments, numParams),
-      kernels.view(map.secondMoments, numParams),
-    ]);
+    const state = new StateDesk(
+      [
+        kernels.view(map.parameters, numParams),
+        kernels.view(map.firstMoments, numParams),
+        kernels.view(map.secondMoments, numParams),
+      ],
+      kernels.view(map.sum, numParams + 1),
+    );
     this.#attached = { map, desk, state };
     for (const frame of this.#early.splice(0)) this.#guarded(() => this.#takeState(frame));
   }
@@ -203,9 +210,16 @@ export class Communication {
   }
 
   #onCoordinatorFrame(frame: TensorFrame): void {
-    if (frame.kind !== "state") this.#attached?.desk.receive(COORDINATOR_ID, frame);
+    const isOfExchange = frame.kind === "partial" || frame.kind === "sum";
+    if (isOfExchange) this.#attached?.desk.receive(COORDINATOR_ID, frame);
     else if (this.#attached === undefined) this.#early.push(frame);
-    else this.#takeState(frame);
+    else if (frame.kind === "state") this.#takeState(frame);
+    else this.#takeSum(frame);
+  }
+
+  #takeSum(frame: TensorFrame): void {
+    const step = defined(this.#attached, "the memory").state.takeSum(frame);
+    if (step !== undefined) this.#options.tell({ type: "replayed", step });
   }
 
   #takeState(frame: TensorFrame): void {

@@ -14,6 +14,7 @@ import {
   nextTask,
   type Task,
   take,
+  takeReplay,
   takeSum,
   taskDone,
 } from "./work-state.ts";
@@ -126,6 +127,12 @@ export class ComputeThread {
       case "snapshot-sent":
         this.#state = { ...this.#state, isSnapshotLeaving: false };
         return;
+      case "replayed":
+        this.#state = takeReplay(this.#state, message.step);
+        return;
+      case "sum-sent":
+        this.#means.trainer.takeBack(message.buffer);
+        return;
       case "finished":
         this.#ended = { reason: message.reason };
         return;
@@ -169,6 +176,12 @@ export class ComputeThread {
         this.#update(task.commit);
         this.#profiler.end("step", this.#stepStartMs, step);
         this.#stepStartMs = this.#profiler.now();
+        break;
+      case "replay":
+        // What the members have found in the same sum: it was finite, or it was not committed.
+        trainer.sums();
+        trainer.update(task.step);
+        this.#say({ type: "digest", step: task.step + 1, digest: trainer.digest() });
         break;
       case "evaluate": {
         const { evaluationId, batchIndex } = task.evaluate;
@@ -230,8 +243,10 @@ export class ComputeThread {
     this.#state = leavesDone(this.#state);
   }
 
-  #update({ step, digest }: Commit): void {
-    const { trainer } = this.#means;
+  #update({ step, digest, sum }: Commit): void {
+    const { trainer, tell } = this.#means;
+    // A copy: the next exchange overwrites the sum while this one leaves.
+    if (sum) tell({ type: "sum", step, buffer: trainer.copySum() });
     trainer.update(step);
     if (digest) this.#say({ type: "digest", step: step + 1, digest: trainer.digest() });
   }

@@ -155,13 +155,15 @@ async function work(
       ...{ layout: tensors, kernels: memory.kernels },
     }),
   };
+  const trainer = new Trainer({
+    ...{ configuration, layout: tensors, engine, memory },
+    ...profiling,
+    ...probing,
+  });
+  await trainer.warmUp();
   const compute = new ComputeThread({
     ...{ workerId: welcome.workerId, layout: tensors, description, tell },
-    trainer: new Trainer({
-      ...{ configuration, layout: tensors, engine, memory },
-      ...profiling,
-      ...probing,
-    }),
+    trainer,
     ...profiling,
   });
   if (!welcome.restore) {

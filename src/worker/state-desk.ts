@@ -1,16 +1,24 @@
 import { digestOf } from "../base/digest.ts";
 import type { Link } from "../protocol/link.ts";
 import { StateAssembly, type StateVectors, stateFrames } from "../protocol/state-frames.ts";
+import { SumAssembly, sumFrames } from "../protocol/sum-frames.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
 
-/** Where the training state comes in and goes out. */
+/** Where the training state, and the sums that bring it up to date, come in and go out. */
 export class StateDesk {
   readonly #vectors: StateVectors;
+  readonly #sum: Float32Array;
   #assembly: StateAssembly | undefined;
+  #sumAssembly: SumAssembly | undefined;
 
-  /** @param vectors of the compute thread, which must not use them while state comes in. */
-  constructor(vectors: StateVectors) {
+  /**
+   * All of the compute thread, which must not use them while state or sums come in.
+   *
+   * @param sum f32[numParams + 1].
+   */
+  constructor(vectors: StateVectors, sum: Float32Array) {
     this.#vectors = vectors;
+    this.#sum = sum;
   }
 
   /**
@@ -27,6 +35,26 @@ export class StateDesk {
     this.#assembly.take(frame);
     return this.#assembly.isComplete ? frame.step : undefined;
   }
+
+  /**
+   * Takes a frame of a committed step's sum.
+   *
+   * @returns the step when its sum is whole.
+   * @throws {TrainerError} ERR_PROTOCOL when it is not the frame that comes next.
+   */
+  takeSum(frame: TensorFrame): number | undefined {
+    if (frame.offset === 0 || this.#sumAssembly === undefined) {
+      this.#sumAssembly = new SumAssembly(frame.step, this.#sum);
+    }
+    this.#sumAssembly.take(frame);
+    return this.#sumAssembly.isComplete ? frame.step : undefined;
+  }
+}
+
+/** Sends a copy of a committed step's sum. @param buffer f32[numParams + 1]. */
+export async function sendSum(link: Link, step: number, buffer: SharedArrayBuffer): Promise<void> {
+  // One frame at a time: in a star the exchange's frames go over the same link, four at a time.
+  for (const frame of sumFrames(step, new Float32Array(buffer))) await link.sendTensor(frame);
 }
 
 /**

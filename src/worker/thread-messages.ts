@@ -51,6 +51,10 @@ export type ToCompute =
   | { readonly type: "work"; readonly message: WorkMessage }
   /** "The state after `step` updates lies in the vectors." */
   | { readonly type: "restored"; readonly step: number }
+  /** "The sum of a committed step lies in `sum`: update with it, we are catching up." */
+  | { readonly type: "replayed"; readonly step: number }
+  /** "The sum has left; its buffer is yours again." */
+  | { readonly type: "sum-sent"; readonly buffer: SharedArrayBuffer }
   /** "The gradient sum of this moment lies in `sum`." */
   | ({ readonly type: "summed" } & Moment)
   /** "The snapshot has left; its buffer is yours again." */
@@ -88,6 +92,8 @@ export type ToCommunication =
   | ({ readonly type: "partial"; readonly node: LeafRange; readonly byteOffset: number } & Moment)
   /** "Send this copy of the state": f32[3 * numParams], parameters, first and second moments. */
   | { readonly type: "snapshot"; readonly step: number; readonly buffer: SharedArrayBuffer }
+  /** "Send this copy of a committed step's sum": f32[numParams + 1]. */
+  | { readonly type: "sum"; readonly step: number; readonly buffer: SharedArrayBuffer }
   /** "Say goodbye and end." */
   | { readonly type: "close"; readonly reason: string };
 

@@ -37,6 +37,8 @@ export class Trainer {
   readonly #profiler: Profiler;
   #sums: StepSums = { lossSum: 0, gradientNorm: 0 };
   #snapshot: SharedArrayBuffer | undefined;
+  /** Buffers for copies of sums that are not on their way. */
+  readonly #sumBuffers: SharedArrayBuffer[] = [];
 
   constructor(options: TrainerOptions) {
     const { batchSize, contextLength } = options.configuration;
@@ -57,6 +59,18 @@ export class Trainer {
     const digest = digestOf(this.#options.memory.parameters);
     this.#profiler.end("digest", startMs);
     return digest;
+  }
+
+  /**
+   * Computes one leaf for nothing: the first use of an engine compiles, which can take minutes on a new
+   * kind of device, and must not fall into a step that others wait for.
+   */
+  async warmUp(): Promise<void> {
+    const { configuration, memory } = this.#options;
+    const { microBatchSize, contextLength } = configuration;
+    const tokens = new Uint8Array(4 * microBatchSize * (contextLength + 1));
+    this.putParameters();
+    await this.leaf(tokens, 0, defined(memory.foldBuffers[0], "a buffer for a leaf"));
   }
 
   /** Begins to fold the gradients of some leaves; the former fold's buffers are taken. */
@@ -132,6 +146,19 @@ export class Trainer {
     });
     this.#profiler.end("snapshot", startMs);
     return this.#snapshot;
+  }
+
+  /** Copies the exchanged sum, f32[numParams + 1]: hand the buffer back with `takeBack`. */
+  copySum(): SharedArrayBuffer {
+    const { sum } = this.#options.memory;
+    const buffer = this.#sumBuffers.pop() ?? new SharedArrayBuffer(sum.byteLength);
+    new Float32Array(buffer).set(sum);
+    return buffer;
+  }
+
+  /** A copy of a sum has left. Keeps one buffer: most of the time nobody catches up. */
+  takeBack(buffer: SharedArrayBuffer): void {
+    if (this.#sumBuffers.length === 0) this.#sumBuffers.push(buffer);
   }
 
   #gradientSum(): Float32Array {

@@ -16,6 +16,8 @@ export interface WorkState {
   readonly evaluations: readonly Evaluate[];
   /** Steps after which a snapshot was asked for, and not taken yet. */
   readonly snapshots: readonly number[];
+  /** The step whose sum lies there for an update by oneself, to catch up with the members. */
+  readonly replay: number | undefined;
   /** Whether the snapshot's buffer is on its way out. */
   readonly isSnapshotLeaving: boolean;
 }
@@ -27,6 +29,8 @@ export type Attempt = "none" | "computing" | "exchanging" | "summed" | "ready";
 export type Task =
   | { readonly type: "update"; readonly commit: Commit }
   | { readonly type: "snapshot"; readonly step: number }
+  /** Updates with the sum of a step that others have committed. */
+  | { readonly type: "replay"; readonly step: number }
   /** Opens the exchange and the fold of a step. */
   | { readonly type: "begin"; readonly assign: Assign }
   /** Computes the fold's next leaf. */
@@ -39,7 +43,8 @@ export type Task =
 export function initialWorkState(step: number): WorkState {
   return {
     ...{ generation: 0, step, memberIndex: -1, assigned: new Map(), attempt: "none" },
-    ...{ commit: undefined, evaluations: [], snapshots: [], isSnapshotLeaving: false },
+    ...{ commit: undefined, evaluations: [], replay: undefined },
+    ...{ snapshots: [], isSnapshotLeaving: false },
   };
 }
 
@@ -112,6 +117,17 @@ export function takeSum(state: WorkState, { generation, step }: Moment): WorkSta
   return isCurrent && state.attempt === "exchanging" ? { ...state, attempt: "summed" } : state;
 }
 
+/** The sum of a step that others have committed lies there. Not for members, nor for another step. */
+export function takeReplay(state: WorkState, step: number): WorkState {
+  if (state.memberIndex === -1 && state.step === step) return { ...state, replay: step };
+  const who = state.memberIndex === -1 ? "this worker" : "this worker, a member,";
+  throw new TrainerError(
+    "ERR_PROTOCOL",
+    `The sum of step ${step} came for catching up, but ${who} is at step ${state.step}. Check that all ` +
+      "run one version.",
+  );
+}
+
 /**
  * What to do next; undefined when there is nothing but to wait.
  *
@@ -119,7 +135,8 @@ export function takeSum(state: WorkState, { generation, step }: Moment): WorkSta
  * before work of one's own.
  */
 export function nextTask(state: WorkState): Task | undefined {
-  const { commit, snapshots, evaluations, attempt, step, isSnapshotLeaving } = state;
+  const { commit, snapshots, evaluations, attempt, step, isSnapshotLeaving, replay } = state;
+  if (replay !== undefined) return { type: "replay", step: replay };
   if (snapshots.includes(step) && !isSnapshotLeaving) return { type: "snapshot", step };
   if (commit !== undefined) return { type: "update", commit };
   if (attempt === "summed") return { type: "report" };
@@ -138,6 +155,8 @@ export function taskDone(state: WorkState, task: Task): WorkState {
       const snapshots = state.snapshots.filter((step) => step !== task.step);
       return { ...state, snapshots, isSnapshotLeaving: true };
     }
+    case "replay":
+      return { ...state, step: state.step + 1, replay: undefined };
     case "update": {
       const assigned = new Map(state.assigned);
       assigned.delete(state.step);

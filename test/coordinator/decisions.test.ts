@@ -143,6 +143,24 @@ describe("a stop", () => {
   });
 });
 
+test("checkpoints are written in time by a run that is never evaluated, and pause nobody", () => {
+  const plan = { ...SMALL_PLAN, steps: 40, evaluateEvery: 0, numEvaluationBatches: 0 };
+  const { run } = threeWorkers(plan);
+  run.runUntil(() => run.state.hasBegun);
+  run.runUntil(() => {
+    expect(run.state.step === plan.steps || run.state.phase.type !== "saving").toBe(true);
+    return run.outcome !== undefined;
+  });
+  const saves = run.effects.flatMap((effect) => (effect.type === "save" ? [effect.facts] : []));
+  const steps = saves.map(({ step }) => step);
+  const periods = steps.map((step) => Math.floor(step / plan.checkpointEvery));
+  expect(new Set(periods).size).toBe(periods.length);
+  expect(periods).toHaveLength(8);
+  const losses = run.metrics.flatMap((row) => ("loss" in row ? [row.loss] : []));
+  // Each says the loss of its own step, though later steps were done while it travelled.
+  expect(saves.map(({ trainLoss }) => trainLoss)).toEqual(steps.map((step) => losses[step - 1]));
+});
+
 describe("a checkpoint that cannot be written", () => {
   const failed = { type: "save-failed", code: "ERR_WRITE", message: "disk full" } as const;
 

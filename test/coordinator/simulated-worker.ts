@@ -16,13 +16,16 @@ export type Delivery =
   | { readonly type: "reject" }
   | { readonly type: "welcome"; readonly step: number; readonly restore: boolean }
   | { readonly type: "state"; readonly step: number; readonly parameters: number }
+  /** The sum of a committed step, for one that catches up. */
+  | { readonly type: "replay"; readonly step: number }
   | (Omit<Assign, "tokens"> & { readonly members: readonly number[] })
   | { readonly type: "evaluate"; readonly evaluationId: number; readonly batchIndex: number };
 
-/** What a simulated worker says: messages, and a snapshot with the report that ends it. */
+/** What a simulated worker says: messages, a snapshot with the report that ends it, a step's sum. */
 export type Saying =
   | WorkerToCoordinator
-  | { readonly type: "snapshot"; readonly step: number; readonly parameters: number };
+  | { readonly type: "snapshot"; readonly step: number; readonly parameters: number }
+  | { readonly type: "sum"; readonly step: number };
 
 /** Parameters are a number here; the same history gives the same number. */
 export const SEED_PARAMETERS = 1;
@@ -107,6 +110,12 @@ export class SimulatedWorker {
       case "state":
         this.#prepare(delivery.step, delivery.parameters);
         return;
+      case "replay":
+        assert(this.#form === undefined, `member ${this.id} was told to catch up`);
+        assert(delivery.step === this.step, `the sum of ${delivery.step} came at ${this.step}`);
+        this.#update();
+        this.#sayDigest();
+        return;
       case "form":
         this.#onForm(delivery, isAlive);
         return;
@@ -161,17 +170,25 @@ export class SimulatedWorker {
     if (lost.length === 0) this.outbox.push({ type: "linked", generation });
   }
 
-  #onCommit({ generation, step, digest }: Commit): void {
+  #update(): void {
+    this.parameters = updated(this.parameters, this.step);
+    this.step += 1;
+  }
+
+  #sayDigest(): void {
+    this.outbox.push({ type: "digest", step: this.step, digest: String(this.parameters) });
+  }
+
+  #onCommit({ generation, step, digest, sum }: Commit): void {
     assert(this.#attempt === "ready", `worker ${this.id} was not ready for the commit of ${step}`);
     assert(
       step === this.step && generation === this.#form?.generation,
       "a commit of another moment",
     );
-    this.parameters = updated(this.parameters, step);
-    this.step = step + 1;
+    if (sum) this.outbox.push({ type: "sum", step });
+    this.#update();
     this.#attempt = "none";
-    if (digest)
-      this.outbox.push({ type: "digest", step: this.step, digest: String(this.parameters) });
+    if (digest) this.#sayDigest();
   }
 
   #isSumWhole({ generation, members }: Form): boolean {

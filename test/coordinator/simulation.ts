@@ -30,6 +30,13 @@ export interface Faults {
   readonly until: number;
 }
 
+/** What the shell has of a committed step's sum. */
+interface SimulatedSum {
+  readonly donorId: number;
+  isWhole: boolean;
+  isForgotten: boolean;
+}
+
 /** Nothing goes wrong. */
 export const CALM: Faults = { kill: 0, freeze: 0, join: 0, failSave: 0, until: 0 };
 
@@ -55,6 +62,7 @@ export class Simulation {
   readonly #checkpoints = new Map([[0, SEED_PARAMETERS]]);
   #collected: { readonly step: number; readonly parameters: number } | undefined;
   #saving: number | undefined;
+  readonly #sums = new Map<number, SimulatedSum>();
   #numWorkers = 0;
 
   constructor(random: Random, plan: RunPlan = SMALL_PLAN) {
@@ -164,6 +172,10 @@ export class Simulation {
     const saying: Saying = defined(worker.outbox.shift(), "a saying");
     const workerId = worker.id;
     if (saying.type === "hello") return;
+    if (saying.type === "sum") {
+      this.#onSum(workerId, saying.step);
+      return;
+    }
     if (saying.type !== "snapshot") {
       this.dispatch({ type: "message", workerId, message: saying });
       return;
@@ -171,6 +183,14 @@ export class Simulation {
     const { step, parameters } = saying;
     this.#collected = { step, parameters };
     this.dispatch({ type: "snapshot", workerId, step, digest: String(parameters) });
+  }
+
+  #onSum(workerId: number, step: number): void {
+    const sum = defined(this.#sums.get(step), `the sum of step ${step} was not asked for`);
+    // One that nobody needs any more may still have been on its way.
+    if (sum.donorId !== workerId || sum.isForgotten) return;
+    sum.isWhole = true;
+    this.dispatch({ type: "sum", workerId, step });
   }
 
   #close(worker: SimulatedWorker, reason: string): void {
@@ -231,6 +251,22 @@ export class Simulation {
       }
       case "metrics":
         this.metrics.push(effect.row);
+        return;
+      case "collect-sum":
+        this.#sums.set(effect.step, {
+          donorId: effect.workerId,
+          isWhole: false,
+          isForgotten: false,
+        });
+        return;
+      case "send-sum":
+        assert(this.#sums.get(effect.step)?.isWhole === true, `the sum of ${effect.step} is here`);
+        this.#deliver(effect.workerId, { type: "replay", step: effect.step });
+        return;
+      case "forget-sums":
+        for (const [step, sum] of this.#sums) {
+          if (step < effect.below) Object.assign(sum, { isWhole: false, isForgotten: true });
+        }
         return;
       case "end":
         this.outcome = effect.outcome;

@@ -139,6 +139,7 @@ const byType: { readonly [T in Message["type"]]: fc.Arbitrary<Extract<Message, {
     step,
     digest: fc.boolean(),
     snapshot: fc.boolean(),
+    sum: fc.boolean(),
   }),
   evaluate,
   "send-snapshot": fc.record({ type: fc.constant("send-snapshot"), step }),
@@ -163,7 +164,7 @@ export const oneOfEach: readonly Message[] = Object.values(byType).flatMap((each
 /** Any valid tensor frame. */
 export const anyFrame: fc.Arbitrary<TensorFrame> = fc
   .record({
-    kind: fc.constantFrom("partial" as const, "sum" as const, "state" as const),
+    kind: fc.constantFrom("partial" as const, "sum" as const, "state" as const, "replay" as const),
     vector: fc.constantFrom(0 as const, 1 as const, 2 as const),
     elements: fc.constantFrom("f32" as const, "bf16" as const),
     generation,
@@ -176,7 +177,7 @@ export const anyFrame: fc.Arbitrary<TensorFrame> = fc
   .map(({ size, ...frame }) => ({
     ...frame,
     vector: frame.kind === "state" ? frame.vector : 0,
-    elements: frame.kind === "state" ? "f32" : frame.elements,
+    elements: ["partial", "sum"].includes(frame.kind) ? frame.elements : "f32",
     lo: frame.kind === "partial" ? frame.lo : 0,
     hi: frame.kind === "partial" ? frame.lo + size : 0,
   }));

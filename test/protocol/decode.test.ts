@@ -264,7 +264,7 @@ const stateFrame: TensorFrame = { ...frame, kind: "state", lo: 0, hi: 0 };
 /** A valid frame with one byte of its header spoilt, or another payload. */
 const spoiltFrames: readonly (readonly [string, Uint8Array])[] = [
   ["kind 0", withByte(4, 0)],
-  ["kind 4", withByte(4, 4)],
+  ["kind 5", withByte(4, 5)],
   ["a vector in a partial", withByte(5, 1)],
   ["an element type that is none", withByte(6, 2)],
   ["bf16 in a piece of the state", withByte(6, 1, encodeTensor(stateFrame))],

@@ -2,7 +2,6 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { defined } from "../../src/base/assert.ts";
 import {
   eventsOf,
   isRunning,
@@ -25,6 +24,14 @@ let data: string;
 /** What one worker alone computes, in a run that nothing disturbs. */
 let undisturbed: { readonly digest: unknown; readonly validations: readonly unknown[] };
 let numRuns = 0;
+
+/** Until it is stopped, at one learning rate: after any step the bits are those of a run that ends there. */
+const ENDLESS_RUN = [
+  "steps=1000000",
+  "evaluateEvery=0",
+  "learningRate=1e-3",
+  "minLearningRate=1e-3",
+].flatMap((setting) => ["--set", setting]);
 
 const newRun = () => join(folder, `run-${numRuns++}`);
 const ALL_STEPS = Array.from({ length: 30 }, (_, i) => i + 1);
@@ -151,20 +158,34 @@ describe("a fleet of processes", () => {
     expect(eventsOf(run, "lost")).toHaveLength(1);
   });
 
-  test("takes in a worker that comes during the run", async () => {
-    const run = newRun();
-    const { coordinator, url, workers } = await startFleet(coordinatorArgs(run, 1), 1);
-    const first = defined(workers[0], "the first worker");
-    await untilStep(run, 3, coordinator);
-    // Holds the run until the joiner stands: it would be over too soon.
-    first.child.kill("SIGSTOP");
-    const joiner = startWorker(url);
-    await until("the joiner", coordinator, () => eventsOf(run, "prepared")[1]);
-    first.child.kill("SIGCONT");
-    for (const running of [coordinator, joiner, first]) await complete(running);
-    expectUndisturbed(run);
-    expect(eventsOf(run, "generation").map(({ members }) => members)).toEqual([[0], [0, 1]]);
-  });
+  test.each(["mesh", "star"])(
+    "goes on while a worker joins, which gets leaves with the bits of the others: %s",
+    async (allReduce) => {
+      const run = newRun();
+      const more = ["--set", `allReduce=${allReduce}`, ...ENDLESS_RUN];
+      const { coordinator, url, workers } = await startFleet(coordinatorArgs(run, 2, more), 2);
+      await untilStep(run, 3, coordinator);
+      const joiner = startWorker(url);
+      const joinedAt = await until("the joiner", coordinator, () => eventsOf(run, "generation")[1]);
+      await untilStep(run, Number(joinedAt.step) + 3, coordinator);
+      coordinator.child.kill("SIGINT");
+      expect((await coordinator.exit).code, coordinator.output()).toBe(130);
+      for (const worker of [joiner, ...workers]) await worker.exit;
+
+      expect(joinedAt.members).toEqual([0, 1, 2]);
+      expect(eventsOf(run, "lost")).toEqual([]);
+      expect(eventsOf(run, "pause")).toEqual([]);
+      // Steps were committed while its state was on the way, and after.
+      const [catchUp] = eventsOf(run, "catch-up");
+      expect(Number(joinedAt.step)).toBeGreaterThan(Number(catchUp?.step));
+
+      const { steps, parameterDigest } = summaryOf(run);
+      const alone = newRun();
+      await complete(smallinit(launchArgs(alone, 1, [...ENDLESS_RUN, "--set", `steps=${steps}`])));
+      expect(summaryOf(alone).parameterDigest).toBe(parameterDigest);
+    },
+    180_000,
+  );
 
   test("goes back to its checkpoint when all workers are lost, and on with new ones", async () => {
     const run = newRun();

@@ -5,6 +5,7 @@ import {
   leavesDone,
   nextTask,
   take,
+  takeReplay,
   takeSum,
   taskDone,
   type WorkState,
@@ -22,7 +23,7 @@ const assign = (generation: number, step: number): Assign => ({
   ],
 });
 const commit = (generation: number, step: number): Commit => ({
-  ...{ type: "commit", generation, step, digest: false, snapshot: false },
+  ...{ type: "commit", generation, step, digest: false, snapshot: false, sum: false },
 });
 const evaluate: Evaluate = {
   ...{ type: "evaluate", evaluationId: 1, batchIndex: 0, numSequences: 1, length: 1 },
@@ -111,4 +112,18 @@ describe("a new generation", () => {
 test("a commit of a step whose sum this worker does not hold is refused", () => {
   const member = asked(initialWorkState(0), form(1, 0), assign(1, 0));
   expect(() => asked(member, commit(1, 0))).toThrow(/committed step 0/);
+});
+
+describe("a sum of a step that others have committed", () => {
+  test("is an update by oneself, after which the next fleet can be joined", () => {
+    const caughtUp = done(takeReplay(initialWorkState(3), 3), "replay");
+    expect(caughtUp.step).toBe(4);
+    const member = asked(caughtUp, form(5, 4), assign(5, 4));
+    expect(nextTask(member)).toMatchObject({ type: "begin", assign: { step: 4 } });
+  });
+
+  test("is refused by a member, and by a worker at another step", () => {
+    expect(() => takeReplay(initialWorkState(3), 4)).toThrow(/at step 3/);
+    expect(() => takeReplay(asked(initialWorkState(3), form(1, 3)), 3)).toThrow(/a member/);
+  });
 });
