@@ -16,6 +16,7 @@ const FOLDERS = [
   "collective",
   "optimizer",
   "checkpoint",
+  "tensorboard",
   "model",
   "compiler",
   "export",
@@ -57,7 +58,7 @@ const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
   "onnxruntime-node": ["engine"],
   "@tensorflow/tfjs-core": ["model", "compiler", "engine"],
   "@tensorflow/tfjs-backend-cpu": ["compiler", "engine"],
-  pbf: ["compiler"],
+  pbf: ["compiler", "tensorboard"],
   "gpt-tokenizer": ["data"],
 };
 

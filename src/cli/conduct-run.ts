@@ -1,4 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../base/clock.ts";
@@ -9,6 +10,7 @@ import type { RunSummary } from "../coordinator/run-summary.ts";
 import type { TlsChoice } from "../coordinator/run-tls.ts";
 import { type LocalWorkers, launchLocalWorkers } from "../launcher/launch-local-workers.ts";
 import type { LocalDevices } from "../launcher/local-devices.ts";
+import { TensorboardObserver } from "../tensorboard/tensorboard-observer.ts";
 import { formatJoinUrl, parseJoinUrl } from "../transport/join-url.ts";
 import { packageVersion } from "./package-version.ts";
 import { ProgressLine } from "./progress-line.ts";
@@ -34,6 +36,8 @@ export interface RunRequest {
   readonly local?: LocalDevices;
   /** Local workers write to RUN/profile where their time went, and the first's table is shown. */
   readonly isProfiled?: boolean;
+  /** TensorBoard event files go to RUN/tensorboard. */
+  readonly hasTensorboard?: boolean;
 }
 
 /** Milliseconds that local workers have to end by the coordinator's word. */
@@ -59,6 +63,7 @@ export async function conductRun(
   );
   // A local worker that has ended early does not come back: nobody must wait for it.
   const fewerWorkers = new AbortController();
+  const tensorboard = request.hasTensorboard === true ? observerOf(request, log) : undefined;
   let workers: Promise<LocalWorkers> | undefined;
   try {
     const summary = await runCoordinator({
@@ -74,6 +79,7 @@ export async function conductRun(
       sharesMemory: sharesMemory(process.env),
       clock: systemClock,
       log,
+      ...(tensorboard === undefined ? {} : { observer: tensorboard }),
       onStatus: (status) => line.show(statusInWords(status)),
       onListening(url) {
         if (request.numLocalWorkers === 0) {
@@ -91,8 +97,19 @@ export async function conductRun(
     return { summary, exitCode: exitCodeOf(summary) };
   } finally {
     await (await workers)?.stop(WORKER_GRACE_MS);
+    await tensorboard?.close();
     if (request.isProfiled === true) await showProfile(profileFolderOf(request));
   }
+}
+
+function observerOf({ run }: RunRequest, log: Log): TensorboardObserver {
+  return new TensorboardObserver({
+    folder: join(run, "tensorboard"),
+    hostName: hostname(),
+    processId: process.pid,
+    wallMs: () => Date.now(),
+    log,
+  });
 }
 
 function profileFolderOf({ run }: RunRequest): string {

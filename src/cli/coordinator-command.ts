@@ -50,6 +50,7 @@ export function addCoordinatorCommand(program: Command): void {
         run: options.run,
         configuration,
         isResume: false,
+        hasTensorboard: options.tensorboard === true,
         listen: options.listen,
         ...(token === undefined ? {} : { token }),
         ...(tls === undefined ? {} : { tls }),

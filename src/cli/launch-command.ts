@@ -69,6 +69,7 @@ export function addLaunchCommand(program: Command): void {
         run: options.run,
         configuration,
         isResume: false,
+        hasTensorboard: options.tensorboard === true,
         listen: { host: "127.0.0.1", port: 0 },
         minWorkers: numLocalWorkers,
         numLocalWorkers,

@@ -10,6 +10,7 @@ import { readAddress, tokenFor } from "./coordinator-command.ts";
 import { chooseDevices, workerDeviceOption } from "./engine-options.ts";
 import { numLocalWorkersOf, numWorkers } from "./launch-command.ts";
 import { repeated, wholeNumber } from "./option-values.ts";
+import { addTensorboardOption } from "./run-options.ts";
 import { readAssignment } from "./settings.ts";
 import { addTlsOptions, type TlsOptions, tlsChoiceOf } from "./tls-options.ts";
 
@@ -17,6 +18,7 @@ interface ResumeOptions extends TlsOptions {
   readonly data?: string;
   readonly workers: number | "auto";
   readonly device: DeviceWish;
+  readonly tensorboard?: boolean;
   readonly listen?: { readonly host: string; readonly port: number };
   readonly minWorkers: number;
   readonly set?: readonly string[];
@@ -31,7 +33,7 @@ export function addResumeCommand(program: Command): void {
     .command("resume")
     .description("continue a run in place: after Ctrl-C, after a crash, or for more steps")
     .argument("<run>", "run folder");
-  addTlsOptions(command)
+  addTlsOptions(addTensorboardOption(command))
     .option("--data <dir>", "data folder, where it has moved")
     .option("--workers <n>", "local workers to start, or auto", numWorkers, "auto")
     .addOption(workerDeviceOption())
@@ -72,6 +74,7 @@ export function addResumeCommand(program: Command): void {
         run,
         configuration,
         isResume: true,
+        hasTensorboard: options.tensorboard === true,
         listen,
         ...(token === undefined ? {} : { token }),
         ...(tls === undefined ? {} : { tls }),

@@ -9,18 +9,27 @@ import { configurationFor, gatherSettings, type SettingSources } from "./setting
 export interface RunOptions extends SettingSources {
   readonly data: string;
   readonly run: string;
+  readonly tensorboard?: boolean;
 }
 
 /** Adds --data, --run, --preset, --config and --set to a command. */
 export function addRunOptions(command: Command): Command {
-  return addSettingOptions(
-    command
-      .requiredOption(
-        "--data <dir>",
-        "data folder, as written by prepare (or nanoGPT's train.bin, val.bin)",
-      )
-      .requiredOption("--run <dir>", "run folder to make: metrics, events, checkpoints"),
+  return addTensorboardOption(
+    addSettingOptions(
+      command
+        .requiredOption(
+          "--data <dir>",
+          "data folder, as written by prepare (or nanoGPT's train.bin, val.bin)",
+        )
+        .requiredOption("--run <dir>", "run folder to make: metrics, events, checkpoints"),
+    ),
   );
+}
+
+/** Adds --tensorboard. */
+export function addTensorboardOption(command: Command): Command {
+  const help = "also write RUN/tensorboard: curves, and histograms of each checkpoint's parameters";
+  return command.option("--tensorboard", help);
 }
 
 /** Adds --preset, --config and --set. */

@@ -24,6 +24,7 @@ import {
   writeSummary,
 } from "./run-folder.ts";
 import { RunJournal } from "./run-journal.ts";
+import type { RunObserver } from "./run-observer.ts";
 import { DEFAULT_WAIT_LIMITS, type RunPlan } from "./run-plan.ts";
 import { initialRunState, type RunStart, type RunState } from "./run-state.ts";
 import type { RunStatus } from "./run-status.ts";
@@ -56,6 +57,7 @@ export interface CoordinatorOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly onStatus?: (status: RunStatus) => void;
+  readonly observer?: RunObserver;
   /** Told once, with the URL that workers dial: all but the token. */
   readonly onListening?: (url: string) => void;
   /** First abort: a checkpoint at the current step, then a clean end as `interrupted`. */
@@ -112,6 +114,7 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   const journal = RunJournal.open({
     ...{ runFolder, configuration, former, formerWallMs: found.wallMs, log },
     elapsedMs: () => clock.nowMs() - startMs,
+    ...(options.observer === undefined ? {} : { observer: options.observer }),
   });
   try {
     goBack(journal, former, found.start);

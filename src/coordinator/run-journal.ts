@@ -1,11 +1,13 @@
 import { join } from "node:path";
 import type { Log } from "../base/log.ts";
+import { checkpointName, checkpointsFolder } from "../checkpoint/checkpoint-folders.ts";
 import type { Configuration } from "../configuration/configuration.ts";
 import { learningRateAt } from "../optimizer/learning-rate.ts";
 import { LineFile } from "./line-file.ts";
 import type { FormerRun } from "./read-former-run.ts";
 import type { CheckpointFacts, EvaluationFacts, RunRecord, StepFacts } from "./run-effects.ts";
 import { RUN_FILES } from "./run-folder.ts";
+import type { RunObserver } from "./run-observer.ts";
 
 /** What a journal is opened with. */
 export interface JournalOptions {
@@ -18,6 +20,7 @@ export interface JournalOptions {
   /** Of this start, in ms since it began. */
   elapsedMs(): number;
   readonly log: Log;
+  readonly observer?: RunObserver;
 }
 
 /**
@@ -68,14 +71,25 @@ export class RunJournal {
   /** Appends a row of metrics. */
   metrics(row: StepFacts | EvaluationFacts): void {
     if (!("loss" in row)) {
-      this.#metrics.append(row);
+      this.#addMetrics({ ...row });
       return;
     }
     this.#numWorkers = row.workers;
     const { step, loss, ...rest } = row;
     // The row's step counts this update too; the schedule counts those before.
     const learningRate = learningRateAt(step - 1, this.#options.configuration);
-    this.#metrics.append({ step, loss, learningRate, ...rest });
+    this.#addMetrics({ step, loss, learningRate, ...rest });
+  }
+
+  /** Tells the observer, if there is one, that a checkpoint is whole. */
+  saved(step: number): void {
+    const { observer, runFolder } = this.#options;
+    observer?.onCheckpoint(step, join(checkpointsFolder(runFolder), checkpointName(step)));
+  }
+
+  #addMetrics(row: Readonly<Record<string, unknown>>): void {
+    this.#metrics.append(row);
+    this.#options.observer?.onMetrics(row);
   }
 
   /** Appends an event, with its time. */

@@ -39,5 +39,6 @@ export async function writeCheckpoint(
     if (!(error instanceof TrainerError)) throw error;
     log.warn(`An old checkpoint could not be deleted: ${error.message}`);
   }
+  journal.saved(step);
   return { type: "saved", step };
 }
