@@ -19,7 +19,11 @@ export interface EngineDescription {
  */
 export interface Engine extends AsyncDisposable {
   readonly description: EngineDescription;
-  /** Takes a copy of the flat parameters, f32[numParams], in layout order; later calls use it. */
+  /**
+   * Takes the flat parameters, f32[numParams], in layout order; later calls use them. A copy, except
+   * that an engine may look at shared memory in place: there they must stay as they are until they
+   * are put again, the same or others.
+   */
   putParameters(parameters: Float32Array): void;
   /**
    * The loss sum of a block, and the gradient of that sum.

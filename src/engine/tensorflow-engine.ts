@@ -1,4 +1,4 @@
-import { assert } from "../base/assert.ts";
+import { assert, defined } from "../base/assert.ts";
 import type { Environment } from "../base/environment.ts";
 import { noProfiler, type Profiler } from "../base/profiler.ts";
 import type { TensorPlace } from "../base/tensor-place.ts";
@@ -22,7 +22,8 @@ import type { ModelConfiguration } from "../configuration/configuration.ts";
 import { createMemory } from "../kernels/create-memory.ts";
 import { parameterLayout } from "../model/parameter-layout.ts";
 import type { Decoder, Engine, EngineDescription, TokenBlock } from "./engine.ts";
-import { type GradientPiece, gradientPieces } from "./gradient-pieces.ts";
+import { GradientDestinations } from "./gradient-destinations.ts";
+import { isSeenInPlace } from "./is-seen-in-place.ts";
 import { loadTensorflow } from "./load-tensorflow.ts";
 import type { TensorflowBinding } from "./tensorflow-binding.ts";
 import { TensorflowDecoder } from "./tensorflow-decoder.ts";
@@ -61,11 +62,14 @@ export async function createTensorflowEngine(options: TensorflowEngineOptions): 
 /** The programs' name of the vector of all parameters. */
 const PARAMETERS = "parameters";
 
-/**
- * Floats of gradients fetched as one tensor. A GPU makes one transfer of all; on a CPU a tensor of
- * many megabytes costs more in fresh memory than the calls that pieces take.
- */
-const PIECE_FLOATS = { cpu: 2 ** 20, gpu: Number.POSITIVE_INFINITY } as const;
+/** On a GPU, the name of the vector of all gradients, which comes down by one transfer. */
+const GRADIENT = "gradient";
+
+interface PutParameters {
+  readonly id: number;
+  readonly view: Float32Array;
+  readonly version: number;
+}
 
 interface Compiled {
   readonly program: TensorflowProgram;
@@ -80,12 +84,13 @@ class TensorflowEngine implements Engine {
   readonly #profiler: Profiler;
   readonly #binding: TensorflowBinding;
   readonly #places: readonly TensorPlace[];
-  /** A copy of the parameters, aligned as TensorFlow wants it: so it computes from here. */
-  readonly #vector: Float32Array;
-  readonly #pieces: readonly GradientPiece[];
+  readonly #numParams: number;
+  /** A copy of parameters that TensorFlow cannot look at where they are; made when it is needed. */
+  #copy: Float32Array | undefined;
+  readonly #destinations: GradientDestinations;
   readonly #compiled = new Map<string, Compiled>();
-  /** The tensor of `#vector`, and how many were put before it. */
-  #parameters: { readonly id: number; readonly version: number };
+  /** The tensor of the parameters, what it is a view of, and how many were put before them. */
+  #parameters: PutParameters | undefined;
 
   constructor({ model, precision, profiler = noProfiler, ...settings }: TensorflowEngineOptions) {
     this.#profiler = profiler;
@@ -97,32 +102,52 @@ class TensorflowEngine implements Engine {
     this.#binding = binding;
     const { tensors, numParams } = parameterLayout(model);
     this.#places = tensors;
-    this.#vector = new Float32Array(createMemory(numParams * 4).buffer, 0, numParams);
-    // Zeros at first: whoever warms an engine up need not have parameters yet.
-    this.#parameters = { id: this.#vectorTensor(), version: 1 };
-    this.#pieces = gradientPieces(tensors, PIECE_FLOATS[device === "cpu" ? "cpu" : "gpu"]);
+    this.#numParams = numParams;
+    this.#destinations = new GradientDestinations(binding, tensors);
   }
 
   putParameters(parameters: Float32Array): void {
     const { length } = parameters;
-    assert(length === this.#vector.length, `${length} of ${this.#vector.length} parameters`);
-    this.#binding.deleteTensor(this.#parameters.id);
-    this.#vector.set(parameters);
-    this.#parameters = { id: this.#vectorTensor(), version: this.#parameters.version + 1 };
+    assert(length === this.#numParams, `${length} of ${this.#numParams} parameters`);
+    const before = this.#parameters;
+    const version = (before?.version ?? 0) + 1;
+    if (before !== undefined && isSameMemory(before.view, parameters)) {
+      this.#parameters = { ...before, version };
+      return;
+    }
+    if (before !== undefined) this.#binding.deleteTensor(before.id);
+    const seen = isSeenInPlace(this.#binding, parameters) ? parameters : this.#copyOf(parameters);
+    this.#parameters = { id: this.#tensorOver(seen), view: seen, version };
   }
 
   async gradient(block: TokenBlock, gradient: Float32Array): Promise<number> {
     const { length } = gradient;
-    assert(length === this.#vector.length, `a gradient of ${length} for ${this.#vector.length}`);
-    const names = this.#pieces.map(({ name }) => name);
+    assert(length === this.#numParams, `a gradient of ${length} for ${this.#numParams}`);
+    return this.#keepsVariables
+      ? this.#gradientByTransfer(block, gradient)
+      : this.#gradientInPlace(block, gradient);
+  }
+
+  /** On a CPU: the graph writes each gradient where it belongs. */
+  #gradientInPlace(block: TokenBlock, gradient: Float32Array): number {
     const profiler = this.#profiler;
+    const destination = this.#destinations.of(gradient);
     let startMs = profiler.now();
-    const [lossId = -1, ...ids] = this.#runBlock("gradient", block, [LOSS, ...names]);
+    const [lossId = -1] = this.#runBlock("gradient", block, [LOSS], destination.feeds);
     profiler.end("native call", startMs);
     startMs = profiler.now();
-    for (const [i, { offset }] of this.#pieces.entries()) {
-      gradient.set(this.#take(ids[i] ?? -1), offset);
-    }
+    destination.deliver();
+    profiler.end("copies out", startMs);
+    return this.#take(lossId)[0] ?? Number.NaN;
+  }
+
+  #gradientByTransfer(block: TokenBlock, gradient: Float32Array): number {
+    const profiler = this.#profiler;
+    let startMs = profiler.now();
+    const [lossId = -1, id = -1] = this.#runBlock("gradient", block, [LOSS, GRADIENT]);
+    profiler.end("native call", startMs);
+    startMs = profiler.now();
+    gradient.set(this.#take(id));
     profiler.end("copies out", startMs);
     return this.#take(lossId)[0] ?? Number.NaN;
   }
@@ -148,13 +173,16 @@ class TensorflowEngine implements Engine {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { program } of this.#compiled.values()) program.dispose();
     this.#compiled.clear();
-    this.#binding.deleteTensor(this.#parameters.id);
+    this.#destinations.dispose();
+    if (this.#parameters !== undefined) this.#binding.deleteTensor(this.#parameters.id);
+    this.#parameters = undefined;
   }
 
   #runBlock(
     kind: keyof typeof TRACES,
     block: TokenBlock,
     outputs: readonly string[],
+    destinations: Tensors = {},
   ): readonly number[] {
     const { numSequences, length } = block;
     const columns = tokenColumns(this.#model, block);
@@ -164,10 +192,10 @@ class TensorflowEngine implements Engine {
     const feeds = kind === "logits" ? inputs : { ...inputs, [TARGETS]: tokens(columns.targets) };
     const traceProgram = () => {
       const traced = TRACES[kind](this.#model, { numSequences, length });
-      return kind === "gradient" ? withPieces(traced, this.#pieces) : traced;
+      return kind === "gradient" && this.#keepsVariables ? this.#joined(traced) : traced;
     };
     const key = `${kind} ${numSequences} x ${length}`;
-    const results = this.#run(key, traceProgram, feeds, outputs);
+    const results = this.#run(key, traceProgram, { ...feeds, ...destinations }, outputs);
     for (const id of Object.values(feeds)) this.#binding.deleteTensor(id);
     return results;
   }
@@ -179,7 +207,9 @@ class TensorflowEngine implements Engine {
     feeds: Tensors,
     outputs: readonly string[],
   ): readonly number[] {
-    const parameters = this.#parameters;
+    // Zeros at first: whoever warms an engine up need not have parameters yet.
+    if (this.#parameters === undefined) this.putParameters(new Float32Array(this.#numParams));
+    const parameters = defined(this.#parameters, "parameters");
     const compiled = this.#compiled.get(key) ?? this.#compile(traceProgram());
     this.#compiled.set(key, compiled);
     const { program } = compiled;
@@ -194,17 +224,31 @@ class TensorflowEngine implements Engine {
   #compile(traced: Graph): Compiled {
     const graph = optimizeForTensorflow(flattenParameters(traced, this.#places, PARAMETERS));
     const variables = this.#keepsVariables ? [PARAMETERS] : [];
-    const options = { precision: this.#precision, variables };
+    const written = graph.outputs
+      .map(({ name }) => name)
+      .filter((name) => this.#destinations.names.has(name));
+    const options = { precision: this.#precision, variables, written };
     return { program: compileTensorflowProgram(this.#binding, graph, options), version: 0 };
+  }
+
+  #joined(traced: Graph): Graph {
+    const names = this.#places.map(({ name }) => gradientName(name));
+    return joinOutputs(traced, names, GRADIENT);
   }
 
   get #keepsVariables(): boolean {
     return this.description.device !== "cpu";
   }
 
-  #vectorTensor(): number {
-    const { length } = this.#vector;
-    return this.#binding.createTensor([length], this.#binding.TF_FLOAT, this.#vector);
+  #copyOf(parameters: Float32Array): Float32Array {
+    const { length } = parameters;
+    this.#copy ??= new Float32Array(createMemory(length * 4).buffer, 0, length);
+    this.#copy.set(parameters);
+    return this.#copy;
+  }
+
+  #tensorOver(numbers: Float32Array): number {
+    return this.#binding.createTensor([numbers.length], this.#binding.TF_FLOAT, numbers);
   }
 
   /** The numbers of a result, which is deleted. */
@@ -216,18 +260,10 @@ class TensorflowEngine implements Engine {
   }
 }
 
+function isSameMemory(a: Float32Array, b: Float32Array): boolean {
+  return a.buffer === b.buffer && a.byteOffset === b.byteOffset;
+}
+
 const TRACES: Readonly<
   Record<"gradient" | "loss" | "logits", (model: ModelConfiguration, block: BlockShape) => Graph>
 > = { gradient: traceGradient, loss: traceLoss, logits: traceLogits };
-
-function withPieces(traced: Graph, pieces: readonly GradientPiece[]): Graph {
-  return pieces.reduce(
-    (graph, { name, places }) =>
-      joinOutputs(
-        graph,
-        places.map((place) => gradientName(place.name)),
-        name,
-      ),
-    traced,
-  );
-}

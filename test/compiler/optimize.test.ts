@@ -41,3 +41,13 @@ test("does away with a third of what tfjs does", () => {
   const numOptimized = optimize(TRACED).graph.nodes.length;
   expect(numOptimized).toBeLessThan((2 / 3) * TRACED.nodes.length);
 });
+
+test("leaves out the passes that it is told to, and computes the same outputs", () => {
+  const without = optimize(TRACED, new Set(["fuseAddends", "splitRowSums"]));
+  expect(without.rowSums).toEqual([]);
+  expect(without.graph.outputs.map(({ name }) => name)).toEqual(
+    TRACED.outputs.map(({ name }) => name),
+  );
+  expect(operationsOf(without.graph)).not.toContain("affine");
+  expect(operationsOf(optimize(TRACED).graph)).toContain("affine");
+});

@@ -2,7 +2,9 @@ import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import type { ModelConfiguration } from "../../src/configuration/configuration.ts";
 import type { Engine } from "../../src/engine/engine.ts";
+import { isSeenInPlace } from "../../src/engine/is-seen-in-place.ts";
 import { createTensorflowEngine } from "../../src/engine/tensorflow-engine.ts";
+import { createMemory } from "../../src/kernels/create-memory.ts";
 import { parameterLayout } from "../../src/model/parameter-layout.ts";
 import {
   oracleLoss,
@@ -12,6 +14,11 @@ import {
 } from "../reference/sample-model.ts";
 import { describeWithTensorflow, tensorflowHere } from "../with-tensorflow.ts";
 import { engineContract } from "./engine-contract.ts";
+
+/** As a worker's vectors: on WebAssembly's memory, where TensorFlow can see them. */
+function sharedFloats(length: number): Float32Array {
+  return new Float32Array(createMemory(4 * length).buffer, 0, length);
+}
 
 function createEngine(model: ModelConfiguration, precision: "f32" | "bf16"): Promise<Engine> {
   const environment = process.env;
@@ -37,10 +44,47 @@ describeWithTensorflow("with libtensorflow", () => {
         await decoder.feed(1);
         await decoder.feed(2);
       }
-      // The parameters.
-      expect(binding.getNumOfTensors()).toBe(numBefore + 1);
+      // The parameters, and where their gradients go.
+      const numKept = 1 + parameterLayout(model).tensors.length;
+      expect(binding.getNumOfTensors()).toBe(numBefore + numKept);
     }
     expect(binding.getNumOfTensors()).toBe(numBefore);
+  });
+
+  test("writes the same gradient straight into shared memory as into any other", async () => {
+    // Widths of whole cache lines, as in models of use; other models go by way of a copy.
+    const model = sampleModel({ embeddingSize: 16, numHeads: 2, ffnSize: 32, vocabSize: 16 });
+    const { tensors, numParams } = parameterLayout(model);
+    expect(tensors.every(({ offset }) => offset % 16 === 0)).toBe(true);
+    const [parameters, gradient] = [sharedFloats(numParams), sharedFloats(numParams)];
+    parameters.set(sampleParameters(model));
+    await using engine = await createEngine(model, "f32");
+    engine.putParameters(parameters);
+    const plain = new Float32Array(numParams);
+    for (let step = 0; step < 2; step++) {
+      const loss = await engine.gradient(sampleBlock(model), gradient);
+      expect(await engine.gradient(sampleBlock(model), plain)).toBe(loss);
+      expect(gradient).toEqual(plain);
+      expect(gradient.some((slope) => slope !== 0)).toBe(true);
+      // The second time with other parameters, put again as after an update.
+      for (const i of parameters.keys()) parameters[i] = (parameters[i] ?? 0) * 0.9;
+      engine.putParameters(parameters);
+    }
+    await using other = await createEngine(model, "f32");
+    other.putParameters(parameters.slice());
+    const expected = await other.gradient(sampleBlock(model), plain);
+    expect(await engine.gradient(sampleBlock(model), gradient)).toBe(expected);
+    expect(gradient).toEqual(plain);
+  });
+
+  test("looks at shared memory in place, and at nothing else", () => {
+    const { binding } = tensorflowHere();
+    const shared = sharedFloats(64).fill(3);
+    expect(isSeenInPlace(binding, shared)).toBe(true);
+    expect(isSeenInPlace(binding, shared.subarray(16))).toBe(true);
+    expect(isSeenInPlace(binding, shared.subarray(1))).toBe(false);
+    expect(isSeenInPlace(binding, new Float32Array(64))).toBe(false);
+    expect(shared.every((x) => x === 3)).toBe(true);
   });
 
   describe("in bf16", () => {

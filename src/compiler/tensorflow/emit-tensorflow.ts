@@ -1,5 +1,12 @@
 import { defined } from "../../base/assert.ts";
-import type { Constant, Graph, NamedValue, Value } from "../graph.ts";
+import {
+  type Constant,
+  type Graph,
+  type NamedValue,
+  newValue,
+  numElements,
+  type Value,
+} from "../graph.ts";
 import { GraphBuilder } from "./graph-builder.ts";
 import type { MatrixPrecision } from "./lower-node.ts";
 import { lowerNode } from "./lower-node.ts";
@@ -10,6 +17,12 @@ export interface TensorflowOptions {
   readonly precision: MatrixPrecision;
   /** Names of f32 inputs that the session keeps from one run to the next, instead of being fed. */
   readonly variables: readonly string[];
+  /**
+   * Names of f32 outputs that are written into memory of the caller's instead of being fetched: each is
+   * fed under its name as f32[1, numElements], a view of that memory, and is there when any other
+   * output has been fetched.
+   */
+  readonly written?: readonly string[];
 }
 
 /** How to give a variable its numbers: run with `feed` fed, and fetch `fetch`. */
@@ -33,7 +46,7 @@ export interface TensorflowGraph {
 /** Writes a graph as a SavedModel, of operations that TensorFlow 2.9 and later have. */
 export function emitTensorflow(
   graph: Graph,
-  { precision, variables }: TensorflowOptions,
+  { precision, variables, written = [] }: TensorflowOptions,
 ): TensorflowGraph {
   const builder = new GraphBuilder();
   const feeds: Record<string, string> = {};
@@ -44,7 +57,18 @@ export function emitTensorflow(
     else feeds[name] = `${addPlaceholder(builder, value, builder.nameOf(value))}:0`;
   }
   addNodes(builder, graph, precision);
-  for (const { name, value } of graph.outputs) fetches[name] = `${builder.nameOf(value)}:0`;
+  const writes: string[] = [];
+  for (const { name, value } of graph.outputs) {
+    if (!written.includes(name)) continue;
+    const write = addWrite(builder, value);
+    feeds[name] = write.feed;
+    writes.push(`^${write.name}`);
+  }
+  for (const { name, value } of graph.outputs) {
+    if (written.includes(name)) continue;
+    const source = builder.nameOf(value);
+    fetches[name] = `${writes.length === 0 ? source : afterAll(builder, value, writes)}:0`;
+  }
   return { savedModel: writeSavedModel(builder.nodes), feeds, fetches, assignments };
 }
 
@@ -109,6 +133,30 @@ function addVariable(builder: GraphBuilder, value: Value): Assignment {
   const done = builder.int32(0);
   builder.add("Identity", [done, `^${name}_assign`], `${name}_done`, { T: { type: "int32" } });
   return { feed: `${given}:0`, fetch: `${name}_done:0` };
+}
+
+/**
+ * Copies a value into a fed tensor. `InplaceUpdate` writes where its first input lies, whoever else
+ * looks at that; on a CPU this is the caller's memory, where that is aligned as TensorFlow wants it.
+ */
+function addWrite(builder: GraphBuilder, value: Value): { readonly name: string; feed: string } {
+  const row = [1, numElements(value.shape)];
+  const name = `${builder.nameOf(value)}_write`;
+  const into = addPlaceholder(builder, newValue(row), `${name}_into`);
+  const flat = { T: { type: "float32" }, Tshape: { type: "int32" } } as const;
+  const source = builder.share("Reshape", [builder.nameOf(value), builder.int32(row)], flat);
+  const typed = { T: { type: "float32" } } as const;
+  builder.add("InplaceUpdate", [into, builder.int32([0]), source], name, typed);
+  return { name, feed: `${into}:0` };
+}
+
+/** The name of a value that is there only when all `writes` have been done. */
+function afterAll(builder: GraphBuilder, value: Value, writes: readonly string[]): string {
+  const name = `${builder.nameOf(value)}_after_writes`;
+  builder.add("Identity", [builder.nameOf(value), ...writes], name, {
+    T: { type: value.dataType },
+  });
+  return name;
 }
 
 function addConstant(builder: GraphBuilder, { value, data }: Constant): void {
