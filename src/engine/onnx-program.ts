@@ -69,6 +69,8 @@ function createSession(
     intraOpNumThreads: Math.min(numThreads, MAX_THREADS),
     interOpNumThreads: 1,
     executionMode: "sequential",
+    // A plan of all intermediate results as one block: as fast, and 300 to 400 MiB more (decision 24).
+    enableMemPattern: device !== "cpu",
     // The graph is optimized already, and ONNX Runtime would undo what keeps the order of sums.
     graphOptimizationLevel: "disabled",
     // Errors are thrown as well; on a GPU the log would say them a second time.
