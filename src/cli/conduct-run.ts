@@ -13,6 +13,7 @@ import type { LocalDevices } from "../launcher/local-devices.ts";
 import { TensorboardObserver } from "../tensorboard/tensorboard-observer.ts";
 import { formatJoinUrl, parseJoinUrl } from "../transport/join-url.ts";
 import { packageVersion } from "./package-version.ts";
+import type { Advertised } from "./place-options.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { statusInWords, summaryInWords } from "./run-in-words.ts";
 import { sharesMemory } from "./shares-memory.ts";
@@ -25,6 +26,7 @@ export interface RunRequest {
   readonly configuration: Configuration;
   readonly isResume: boolean;
   readonly listen: { readonly host: string; readonly port: number };
+  readonly advertise?: Advertised;
   readonly token?: string;
   /** Undefined: without TLS, or as the resumed run was started. */
   readonly tls?: TlsChoice;
@@ -71,6 +73,7 @@ export async function conductRun(
       runFolder: request.run,
       configuration: request.configuration,
       listen: request.listen,
+      ...(request.advertise === undefined ? {} : { advertise: request.advertise }),
       ...(request.token === undefined ? {} : { token: request.token }),
       ...(request.tls === undefined ? {} : { tls: request.tls }),
       minWorkers: request.minWorkers,

@@ -4,11 +4,12 @@ import { isLoopback } from "../transport/loopback.ts";
 import { randomToken } from "../transport/token.ts";
 import { conductRun } from "./conduct-run.ts";
 import { wholeNumber } from "./option-values.ts";
+import { addPlaceOptions, listenOn, type PlaceOptions } from "./place-options.ts";
 import { addRunOptions, configurationOf, type RunOptions } from "./run-options.ts";
 import { addTlsOptions, type TlsOptions, tlsChoiceOf } from "./tls-options.ts";
 
-interface CoordinatorCommandOptions extends RunOptions, TlsOptions {
-  readonly listen: { readonly host: string; readonly port: number };
+interface CoordinatorCommandOptions extends RunOptions, TlsOptions, PlaceOptions {
+  readonly listen?: { readonly host: string; readonly port: number };
   readonly minWorkers: number;
 }
 
@@ -20,13 +21,8 @@ export function addCoordinatorCommand(program: Command): void {
   const command = program
     .command("coordinator")
     .description("conduct a run whose workers are started elsewhere with `smallinit worker URL`");
-  addTlsOptions(addRunOptions(command))
-    .option(
-      "--listen <host:port>",
-      "address to listen on (default: 127.0.0.1:7117)",
-      readAddress,
-      DEFAULT_LISTEN,
-    )
+  addPlaceOptions(addTlsOptions(addRunOptions(command)), "this coordinator")
+    .option("--listen <host:port>", "address to listen on (default: 127.0.0.1:7117)", readAddress)
     .option(
       "--min-workers <n>",
       "workers without which the first step waits (default: 1)",
@@ -43,7 +39,9 @@ export function addCoordinatorCommand(program: Command): void {
     )
     .action(async (options: CoordinatorCommandOptions) => {
       const configuration = await configurationOf(options);
-      const token = tokenFor(options.listen.host);
+      const isChosen = options.listen !== undefined;
+      const listen = listenOn(options.listen ?? DEFAULT_LISTEN, options, isChosen);
+      const token = tokenFor(listen.host);
       const tls = tlsChoiceOf(options);
       const { exitCode } = await conductRun({
         data: options.data,
@@ -51,7 +49,8 @@ export function addCoordinatorCommand(program: Command): void {
         configuration,
         isResume: false,
         hasTensorboard: options.tensorboard === true,
-        listen: options.listen,
+        listen,
+        ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
         ...(token === undefined ? {} : { token }),
         ...(tls === undefined ? {} : { tls }),
         minWorkers: options.minWorkers,

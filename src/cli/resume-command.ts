@@ -10,11 +10,12 @@ import { readAddress, tokenFor } from "./coordinator-command.ts";
 import { chooseDevices, workerDeviceOption } from "./engine-options.ts";
 import { numLocalWorkersOf, numWorkers } from "./launch-command.ts";
 import { repeated, wholeNumber } from "./option-values.ts";
+import { addPlaceOptions, listenOn, type PlaceOptions } from "./place-options.ts";
 import { addTensorboardOption } from "./run-options.ts";
 import { readAssignment } from "./settings.ts";
 import { addTlsOptions, type TlsOptions, tlsChoiceOf } from "./tls-options.ts";
 
-interface ResumeOptions extends TlsOptions {
+interface ResumeOptions extends TlsOptions, PlaceOptions {
   readonly data?: string;
   readonly workers: number | "auto";
   readonly device: DeviceWish;
@@ -33,7 +34,7 @@ export function addResumeCommand(program: Command): void {
     .command("resume")
     .description("continue a run in place: after Ctrl-C, after a crash, or for more steps")
     .argument("<run>", "run folder");
-  addTlsOptions(addTensorboardOption(command))
+  addPlaceOptions(addTlsOptions(addTensorboardOption(command)), "its coordinator")
     .option("--data <dir>", "data folder, where it has moved")
     .option("--workers <n>", "local workers to start, or auto", numWorkers, "auto")
     .addOption(workerDeviceOption())
@@ -66,7 +67,7 @@ export function addResumeCommand(program: Command): void {
       const local = isLocal ? await chooseDevices(options.device, configuration.engine) : undefined;
       const numLocal =
         local === undefined ? 0 : await numLocalWorkersOf(options.workers, local.devices);
-      const listen = options.listen ?? { host: "127.0.0.1", port: 0 };
+      const listen = listenOn(options.listen ?? { host: "127.0.0.1", port: 0 }, options, !isLocal);
       const token = tokenFor(listen.host);
       const tls = tlsChoiceOf(options);
       const { exitCode } = await conductRun({
@@ -76,6 +77,7 @@ export function addResumeCommand(program: Command): void {
         isResume: true,
         hasTensorboard: options.tensorboard === true,
         listen,
+        ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
         ...(token === undefined ? {} : { token }),
         ...(tls === undefined ? {} : { tls }),
         minWorkers: isLocal ? numLocal : options.minWorkers,

@@ -6,10 +6,11 @@ import { formatJoinUrl, parseJoinUrl } from "../transport/join-url.ts";
 import { deviceOption } from "./engine-options.ts";
 import { wholeNumber } from "./option-values.ts";
 import { packageVersion } from "./package-version.ts";
+import { addPlaceOptions, interfaceOf, type PlaceOptions } from "./place-options.ts";
 import { SHARED_MEMORY_HELP, sharesMemory } from "./shares-memory.ts";
 import { stopOnInterrupt } from "./stop-signal.ts";
 
-interface WorkerCommandOptions {
+interface WorkerCommandOptions extends PlaceOptions {
   readonly engine?: FleetConfiguration["engine"];
   readonly device: string;
   readonly timeout: number;
@@ -24,10 +25,11 @@ const DEFAULT_TIMEOUT_SECONDS = 60;
 
 /** `smallinit worker`: works for a coordinator until the run has ended. */
 export function addWorkerCommand(program: Command): void {
-  program
+  const command = program
     .command("worker")
     .description("work for a coordinator: compute gradients until the run has ended")
-    .argument("<url>", "what the coordinator printed: ws://HOST:PORT/#TOKEN, or wss:// with TLS")
+    .argument("<url>", "what the coordinator printed: ws://HOST:PORT/#TOKEN, or wss:// with TLS");
+  addPlaceOptions(command, "this worker")
     .addOption(
       new Option("--engine <name>", "what computes gradients (default: as the run says)").choices([
         "auto",
@@ -63,11 +65,16 @@ export function addWorkerCommand(program: Command): void {
     .action(async (url: string, options: WorkerCommandOptions) => {
       // Loaded here: tfjs takes half a second that no other command should pay.
       const { runWorker } = await import("../worker/run-worker.ts");
+      const interfaceAddress = interfaceOf(options);
       const outcome = await runWorker({
         url: withToken(url),
         ...(options.engine === undefined ? {} : { engine: options.engine }),
         device: options.device,
         isNetworkTrusted: options.trustNetwork === true,
+        place: {
+          ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
+          ...(interfaceAddress === undefined ? {} : { interfaceAddress }),
+        },
         numThreads: options.threads ?? availableParallelism(),
         environment: process.env,
         timeoutMs: options.timeout * 1000,

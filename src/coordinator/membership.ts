@@ -7,6 +7,7 @@ import type {
   Prepared,
   TensorShape,
 } from "../protocol/messages.ts";
+import { formatHostPort } from "../transport/join-url.ts";
 import { returnBatches } from "./evaluation.ts";
 import { recordCommits } from "./record-commits.ts";
 import { refusalOf } from "./refusal-of.ts";
@@ -26,7 +27,7 @@ import {
 
 /** Someone wants to work: takes it in, or says why not. */
 export function onHello(turn: Turn, workerId: number, hello: Hello, host: string): void {
-  const refusal = refusalOf(turn.state, hello);
+  const refusal = refusalOf(turn.state, hello, addressOf(hello, host));
   if (refusal !== undefined) {
     const reject = { type: "reject", ...refusal } as const;
     emit(turn, { type: "drop", workerId, reject });
@@ -42,10 +43,14 @@ export function onHello(turn: Turn, workerId: number, hello: Hello, host: string
   const address = addressOf(hello, host);
   const entry = { name: hello.name, address, standing };
   update(turn, { workers: withEntry(state.workers, workerId, entry) });
-  emit(turn, { type: "welcome", workerId, step, restore: step > 0 });
+  const place = address === undefined ? {} : { address };
+  emit(turn, { type: "welcome", workerId, step, restore: step > 0, ...place });
   if (step > 0) emit(turn, { type: "send-state", workerId, step });
-  record(turn, { type: "joined", workerId, name: hello.name });
-  say(turn, `${nameOf(turn.state, workerId)} has joined and prepares its engine.`);
+  const where =
+    address === undefined ? {} : { address: formatHostPort(address.host, address.port) };
+  record(turn, { type: "joined", workerId, name: hello.name, host, ...where });
+  const reached = where.address === undefined ? "" : `; its peers reach it at ${where.address}`;
+  say(turn, `${nameOf(turn.state, workerId)} has joined and prepares its engine${reached}.`);
 }
 
 /** Where a worker's peers reach it. `host` is where the coordinator sees it. */

@@ -1,11 +1,13 @@
 import { MAX_WORKERS } from "../protocol/limits.ts";
-import { type Hello, PROTOCOL_VERSION } from "../protocol/messages.ts";
+import { type Hello, type PeerAddress, PROTOCOL_VERSION } from "../protocol/messages.ts";
+import { isLoopback } from "../transport/loopback.ts";
 import type { RunState } from "./run-state.ts";
 
-/** Why a worker is not taken; undefined when it is. */
+/** Why a worker is not taken, whose peers would dial `address`; undefined when it is. */
 export function refusalOf(
   state: RunState,
   hello: Hello,
+  address: PeerAddress | undefined,
 ): { readonly code: string; readonly message: string } | undefined {
   if (hello.protocolVersion !== PROTOCOL_VERSION) {
     return {
@@ -32,5 +34,24 @@ export function refusalOf(
         "sends gradients through the coordinator.",
     };
   }
-  return undefined;
+  return state.plan.allReduce === "mesh" ? apartFrom(state, address) : undefined;
+}
+
+/** A worker on this host's loopback and one elsewhere cannot reach one another. */
+function apartFrom(
+  { workers }: RunState,
+  address: PeerAddress | undefined,
+): { readonly code: string; readonly message: string } | undefined {
+  if (address === undefined) return undefined;
+  const isLocal = isLoopback(address.host);
+  const other = [...workers.values()].find(
+    (worker) => worker.address !== undefined && isLoopback(worker.address.host) !== isLocal,
+  );
+  if (other === undefined) return undefined;
+  const [local, remote] = isLocal ? ["This worker", other.name] : [other.name, "this worker"];
+  const message =
+    `${local} came by the coordinator's loopback, where ${remote}, on another host, cannot reach it. Start ` +
+    "the one on loopback with the URL that the coordinator printed, or with --advertise HOST; with " +
+    "`--set allReduce=star` workers need not reach one another.";
+  return { code: "ERR_PEER_PORT", message };
 }

@@ -9,8 +9,9 @@ import { type ValidationBatches, validationBatches } from "../data/validation-ba
 import { checkPartLength } from "../data/validation-windows.ts";
 import type { Link } from "../protocol/link.ts";
 import { pinOf } from "../transport/credentials.ts";
-import { formatJoinUrl } from "../transport/join-url.ts";
+import { formatHostPort, formatJoinUrl } from "../transport/join-url.ts";
 import { listen } from "../transport/listen.ts";
+import { isLoopback } from "../transport/loopback.ts";
 import { SlotFolder } from "../transport/slot-folder.ts";
 import { Coordinator } from "./coordinator.ts";
 import { FROM_SEED, findStart } from "./find-start.ts";
@@ -43,6 +44,8 @@ export interface CoordinatorOptions {
   readonly configuration: Configuration;
   /** Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number };
+  /** Where workers reach it, if that is not where it listens. */
+  readonly advertise?: { readonly host: string; readonly port?: number };
   /** What workers must show; undefined: anybody may join. */
   readonly token?: string;
   /** Undefined: without TLS, or as the resumed run was started. */
@@ -130,8 +133,21 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
     );
     accept = (link, host) => coordinator.accept(link, host);
     for (const [link, host] of early) coordinator.accept(link, host);
-    const host = reachableHost(listener.address, networkInterfaces());
-    options.onListening?.(publicUrl({ host, port: listener.port }, tls));
+    const { address, port } = listener;
+    const host = reachableHost(address, networkInterfaces());
+    const advertised = { host, port, ...options.advertise };
+    const places = {
+      listening: formatHostPort(address, port),
+      advertised: formatHostPort(advertised.host, advertised.port),
+    };
+    journal.record({ type: "listening", ...places, tls: tls !== undefined });
+    if (!isLoopback(address) || options.advertise !== undefined) {
+      const how = tls === undefined ? "without TLS" : "with TLS";
+      log.info(
+        `Listening on ${places.listening}, ${how}; workers reach it at ${places.advertised}.`,
+      );
+    }
+    options.onListening?.(publicUrl(advertised, tls));
     onAbort(options.stopSignal, () => coordinator.dispatch({ type: "stop" }));
     onAbort(options.noMoreWorkers, () => coordinator.dispatch({ type: "no-more-workers" }));
     const outcome = await coordinator.ended;

@@ -4,6 +4,7 @@ import type {
   Form,
   LeafRange,
   Moment,
+  PeerAddress,
   Reject,
   SendSnapshot,
 } from "../protocol/messages.ts";
@@ -21,6 +22,7 @@ export type RunEffect =
       readonly workerId: number;
       readonly step: number;
       readonly restore: boolean;
+      readonly address?: PeerAddress;
     }
   /** Sends the state after `step` updates, from the last snapshot or the checkpoint, as frames. */
   | { readonly type: "send-state"; readonly workerId: number; readonly step: number }

@@ -29,10 +29,9 @@ export class WorkerSupply {
   }
 
   /** Answers a `hello`. */
-  welcome({ workerId, step, restore }: Extract<RunEffect, { readonly type: "welcome" }>): void {
+  welcome({ type, ...welcome }: Extract<RunEffect, { readonly type: "welcome" }>): void {
     const { configuration, meshSecret, linkOf } = this.#options;
-    const welcome = { workerId, configuration, step, restore, meshSecret };
-    linkOf(workerId)?.send({ type: "welcome", ...welcome });
+    linkOf(welcome.workerId)?.send({ type, ...welcome, configuration, meshSecret });
   }
 
   /** Sends each member its leaves of a step. @throws {TrainerError} ERR_DATA_DAMAGED. */

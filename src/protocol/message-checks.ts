@@ -197,6 +197,7 @@ export const MESSAGE_CHECKS: {
     step: uint32,
     restore: flag,
     meshSecret: secret,
+    address: { optional: address },
   }),
   reject: object<Reject>({ type: type("reject"), code: errorCode, message: reason }),
   form: object<Form>({ type: type("form"), ...moment, members }),

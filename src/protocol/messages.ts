@@ -149,6 +149,8 @@ export interface Welcome {
   readonly restore: boolean;
   /** What members of the mesh show one another; random, one per run. */
   readonly meshSecret: string;
+  /** Where peers will dial you; for people. */
+  readonly address?: PeerAddress;
 }
 
 /** "I do not take you" or "you are out", with the reason. My last message. */

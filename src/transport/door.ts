@@ -6,6 +6,7 @@ import {
   STATUS_CODES,
 } from "node:http";
 import { createServer as createTlsServer } from "node:https";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { assert } from "../base/assert.ts";
@@ -28,7 +29,7 @@ export interface DoorOptions {
   /** What callers must show at this moment. */
   readonly token: (() => string) | undefined;
   readonly tls: Credentials | undefined;
-  onLink(link: Link, peer: { readonly host: string; readonly port: number }): void;
+  onLink(link: Link, peer: PeerEndpoint): void;
   readonly heartbeat: HeartbeatTimes;
   readonly handshakeMs: number;
   readonly numLinksMax: number;
@@ -95,14 +96,16 @@ export class Door {
     const { socket } = request;
     const status = this.#refusalOf(request);
     if (status !== undefined) {
-      const from = formatHostPort(socket.remoteAddress ?? "?", socket.remotePort ?? 0);
-      this.#refusals.tell(`Turned ${from} away: ${status} ${STATUS_CODES[status]}.`);
+      const { host, port } = endpointOf(socket);
+      this.#refusals.tell(
+        `Turned ${formatHostPort(host, port)} away: ${status} ${STATUS_CODES[status]}.`,
+      );
       turnAway(duplex, status);
       return;
     }
     this.#webSocketServer.handleUpgrade(request, duplex, head, (webSocket) => {
       this.#lobby.promote(socket);
-      const peer = { host: socket.remoteAddress ?? "?", port: socket.remotePort ?? 0 };
+      const peer = endpointOf(socket);
       const { heartbeat, clock, slotFolder } = this.#options;
       const label = formatHostPort(peer.host, peer.port);
       const file = this.#slotFiles.get(request);
@@ -134,6 +137,17 @@ export class Door {
     if (headers["sec-websocket-protocol"] !== SUBPROTOCOL) return 400;
     return this.#state === "closing" || this.#links.size >= numLinksMax ? 503 : undefined;
   }
+}
+
+/** The other end, an IPv4 address as such also where the listener speaks IPv6. */
+function endpointOf({ remoteAddress, remotePort }: Socket): PeerEndpoint {
+  return { host: remoteAddress?.replace(/^::ffff:/i, "") ?? "?", port: remotePort ?? 0 };
+}
+
+/** The other end of a connection, as seen from here. */
+export interface PeerEndpoint {
+  readonly host: string;
+  readonly port: number;
 }
 
 /** A web server, with TLS or without, that answers a browser in a line. */

@@ -7,7 +7,7 @@ import { MAX_WORKERS } from "../protocol/limits.ts";
 import type { Link } from "../protocol/link.ts";
 import { codeOf } from "./code-of.ts";
 import { type Credentials, checkCredentials } from "./credentials.ts";
-import { Door } from "./door.ts";
+import { Door, type PeerEndpoint } from "./door.ts";
 import { HEARTBEAT_TIMES, type HeartbeatTimes } from "./heartbeat.ts";
 import { formatHostPort } from "./join-url.ts";
 import { isLoopback } from "./loopback.ts";
@@ -37,12 +37,6 @@ export interface ListenOptions {
   readonly log?: Log;
   /** Given: payloads of callers on this machine go through memory, if they offer it. */
   readonly slotFolder?: SlotFolder | undefined;
-}
-
-/** The other end of a connection, as seen from here. */
-export interface PeerEndpoint {
-  readonly host: string;
-  readonly port: number;
 }
 
 /** An open door. */

@@ -45,13 +45,13 @@ try {
 }
 
 async function communicate(): Promise<void> {
-  const { url, isNetworkTrusted, timeoutMs, name, packageVersion } = settings;
+  const { url, isNetworkTrusted, place, timeoutMs, name, packageVersion } = settings;
   const coordinator = await dialUntil(() => dial({ url, isNetworkTrusted, slotFolder }), {
     ...{ timeoutMs, clock: systemClock },
   });
   let communication: Communication | undefined;
   const door = await openMeshDoor({
-    ...{ url, isNetworkTrusted, slotFolder },
+    ...{ url, isNetworkTrusted, place, slotFolder },
     onLink: (link) => defined(communication, "the secret that peers show").accept(link),
   });
   coordinator.send({

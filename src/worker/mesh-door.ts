@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import { type ErrorCode, TrainerError } from "../base/errors.ts";
 import type { Link } from "../protocol/link.ts";
 import type { Hello, PeerAddress } from "../protocol/messages.ts";
@@ -10,12 +11,21 @@ import { selfSigned } from "../transport/self-signed.ts";
 import type { SlotFolder } from "../transport/slot-folder.ts";
 import { randomToken } from "../transport/token.ts";
 
+/** Where a worker's peers shall reach it, as its user says. */
+export interface MeshPlace {
+  /** The host that peers dial, and the port: then that one is listened on. */
+  readonly advertise?: { readonly host: string; readonly port?: number };
+  /** Of the interface to listen on, and to advertise unless `advertise` says otherwise. */
+  readonly interfaceAddress?: string;
+}
+
 /** What a worker's door to its peers depends on. */
 export interface MeshDoorOptions {
   /** Of the coordinator: with TLS there, there is TLS between workers. */
   readonly url: string;
   /** Frames to peers need no masks, also without TLS. */
   readonly isNetworkTrusted: boolean;
+  readonly place: MeshPlace;
   /** Given: payloads to peers on this machine go through memory. */
   readonly slotFolder?: SlotFolder | undefined;
   onLink(link: Link): void;
@@ -24,7 +34,7 @@ export interface MeshDoorOptions {
 /** Where a worker's peers come in, and the way to theirs. */
 export interface MeshDoor {
   /** What `hello` says of it. */
-  readonly place: Pick<Hello, "peerPort" | "peerFingerprint">;
+  readonly place: Pick<Hello, "peerHost" | "peerPort" | "peerFingerprint">;
   /** From now on, peers come in who show this secret, and it is shown to them. Before, nobody does. */
   admit(secret: string): void;
   /**
@@ -40,19 +50,20 @@ export interface MeshDoor {
 export async function openMeshDoor(options: MeshDoorOptions): Promise<MeshDoor> {
   const { onLink, isNetworkTrusted, slotFolder } = options;
   const { host, isSecure } = parseJoinUrl(options.url);
+  const { listenHost, peerHost } = hostsOf(host, options.place);
   const tls = isSecure ? selfSigned() : undefined;
   const fingerprint = tls === undefined ? undefined : pinOf(tls);
   // Until the coordinator has told the run's secret, one that nobody knows.
   let secret = randomToken();
   const listener = await listen({
-    // Beside a coordinator on loopback, peers are on loopback too; else on any interface.
-    host: host === "localhost" || isLoopback(host) ? "127.0.0.1" : "0.0.0.0",
-    ...{ port: 0, token: () => secret, onLink, slotFolder },
+    ...{ host: listenHost, port: options.place.advertise?.port ?? 0 },
+    ...{ token: () => secret, onLink, slotFolder },
     ...(tls === undefined ? {} : { tls }),
   });
   return {
     place: {
       peerPort: listener.port,
+      ...(peerHost === undefined ? {} : { peerHost }),
       ...(fingerprint === undefined ? {} : { peerFingerprint: fingerprint }),
     },
     admit(runSecret) {
@@ -70,6 +81,24 @@ export async function openMeshDoor(options: MeshDoorOptions): Promise<MeshDoor> 
     },
     close: () => listener.close(),
   };
+}
+
+/**
+ * Where to listen, and which host to name: undefined where the coordinator sees us.
+ *
+ * Beside a coordinator on loopback, peers are on loopback too; else they come in by any interface.
+ */
+function hostsOf(
+  coordinatorHost: string,
+  { advertise, interfaceAddress }: MeshPlace,
+): { readonly listenHost: string; readonly peerHost?: string } {
+  const peerHost = advertise?.host ?? interfaceAddress;
+  if (peerHost === undefined) {
+    const isLocal = coordinatorHost === "localhost" || isLoopback(coordinatorHost);
+    if (isLocal) return { listenHost: "127.0.0.1", peerHost: "127.0.0.1" };
+    return { listenHost: isIPv6(coordinatorHost) ? "::" : "0.0.0.0" };
+  }
+  return { listenHost: interfaceAddress ?? (isIPv6(peerHost) ? "::" : "0.0.0.0"), peerHost };
 }
 
 /** How `dial` fails when the address, not the peer, is wrong. */

@@ -8,10 +8,12 @@ import { createEngine } from "../engine/create-engine.ts";
 import { initialParameters } from "../model/initial-parameters.ts";
 import { parameterLayout } from "../model/parameter-layout.ts";
 import type { Welcome, WorkerFailed } from "../protocol/messages.ts";
+import { formatHostPort } from "../transport/join-url.ts";
 import { ComputeThread, type Ended } from "./compute-thread.ts";
 import { errorOf } from "./error-of.ts";
 import { keepProbes } from "./keep-probes.ts";
 import { keepProfile, type ProfileKeeper } from "./keep-profile.ts";
+import type { MeshPlace } from "./mesh-door.ts";
 import type {
   CommunicationSettings,
   LogLine,
@@ -26,6 +28,8 @@ import { createTrainingMemory } from "./training-memory.ts";
 export interface WorkerOptions {
   /** The join URL of the coordinator. */
   readonly url: string;
+  /** Where peers shall reach this worker, if that is not where it seems to be. */
+  readonly place?: MeshPlace;
   /** No proxy is between the hosts: frames need no masks, also without TLS. Default: false. */
   readonly isNetworkTrusted?: boolean;
   /** Undefined: as the run's configuration says. */
@@ -77,6 +81,7 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerOutcome> 
   const settings: CommunicationSettings = {
     ...{ url, timeoutMs, name, packageVersion, peerPort, spanMemory, sharesMemory },
     isNetworkTrusted: options.isNetworkTrusted ?? false,
+    place: options.place ?? {},
   };
   // The compiled file: Node runs no TypeScript in a thread of its own.
   const thread = new Worker(new URL("./communication-thread.js", import.meta.url), {
@@ -133,8 +138,10 @@ async function work(
   const { tensors, numParams } = parameterLayout(model);
   const memory = await createTrainingMemory(configuration, numParams);
   tell({ type: "memory", ...memory.map });
+  const { address } = welcome;
+  const where = address === undefined ? "" : ` at ${formatHostPort(address.host, address.port)}`;
   log.info(
-    `Joined as worker ${welcome.workerId}: ${numParams} parameters, ${configuration.steps} steps.`,
+    `Joined as worker ${welcome.workerId}${where}: ${numParams} parameters, ${configuration.steps} steps.`,
   );
   const engineName = options.engine ?? configuration.engine;
   const { device, numThreads, profileFolder, probeFolder } = options;

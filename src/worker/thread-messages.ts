@@ -16,12 +16,14 @@ import type {
   WorkerFailed,
 } from "../protocol/messages.ts";
 import type { ElementType } from "../protocol/tensor-frame.ts";
+import type { MeshPlace } from "./mesh-door.ts";
 
 /** What the communication thread is started with. */
 export interface CommunicationSettings {
   readonly url: string;
   /** Frames need no masks, also without TLS. */
   readonly isNetworkTrusted: boolean;
+  readonly place: MeshPlace;
   readonly timeoutMs: number;
   readonly name: string;
   readonly packageVersion: string;

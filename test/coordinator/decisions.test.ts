@@ -60,6 +60,20 @@ describe("a worker that does not fit", () => {
   });
 
   test.each([
+    ["10.0.0.9", {}],
+    ["::1", { peerHost: "host-b" }],
+  ])("is refused in a mesh when it is elsewhere (%s, %j) and others on loopback", (host, place) => {
+    const { run } = threeWorkers();
+    const hello = { type: "hello", protocolVersion: PROTOCOL_VERSION, name: "far/1" } as const;
+    const rest = { packageVersion: "0", peerPort: 1, ...place };
+    run.dispatch({ type: "hello", workerId: 9, hello: { ...hello, ...rest }, host });
+    const [drop] = dropsOf(run);
+    expect(drop?.reject.code).toBe("ERR_PEER_PORT");
+    expect(drop?.reject.message).toMatch(/came by the coordinator's loopback.* --advertise HOST/);
+    expect(run.runToEnd().status).toBe("completed");
+  });
+
+  test.each([
     ["parameters", { digest: "other" }],
     ["layout", { layout: [{ name: "embed.weight", shape: [3, 3] }] }],
   ])("is out when it prepares other %s than the first", (_what, changes) => {

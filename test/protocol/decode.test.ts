@@ -220,7 +220,7 @@ test.each(spoilt)("refuses a %s with %j, saying so", (type, fields, expected) =>
 });
 
 /** Fields that may be missing. */
-const OPTIONAL = new Set(["hello.peerHost", "hello.peerFingerprint"]);
+const OPTIONAL = new Set(["hello.peerHost", "hello.peerFingerprint", "welcome.address"]);
 
 test("refuses every message without any one of its fields, but for optional ones", () => {
   for (const message of oneOfEach) {

@@ -118,7 +118,7 @@ test("a certificate that an authority signed is checked as usual, and not pinned
   expect((await stranger.exit).code).toBe(1);
   expect(stranger.output()).toMatch(/^ERR_CERTIFICATE: .* set NODE_EXTRA_CA_CERTS to its file/m);
   const trusting = { NODE_EXTRA_CA_CERTS: certificate("authority.pem") };
-  const worker = smallinit(["worker", url, "--threads", "1"], false, trusting);
+  const worker = smallinit(["worker", url, "--threads", "1"], false, { environment: trusting });
   await complete(coordinator);
   await complete(worker);
   expect(summaryOf(run).parameterDigest).toBe(undisturbed);

@@ -18,13 +18,22 @@ export interface Running {
 /** A run of 30 steps of 8 leaves that takes a second or two. */
 export const SMALL_RUN = ["--preset", "tiny", "--set", "steps=30", "--set", "evaluateEvery=10"];
 
+/** Where a process runs. */
+export interface ProcessWorld {
+  /** Added to ours. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** A command that runs another in its place, for example ["ip", "netns", "exec", NAME]. */
+  readonly on?: readonly string[];
+}
+
 /** Starts `smallinit` with these arguments; in a process group of its own when `isGroup`. */
 export function smallinit(
   args: readonly string[],
   isGroup = false,
-  environment: Readonly<Record<string, string>> = {},
+  { environment = {}, on = [] }: ProcessWorld = {},
 ): Running {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const [command = "", ...first] = [...on, process.execPath, MAIN];
+  const child = spawn(command, [...first, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     detached: isGroup,
     env: { ...process.env, ...environment },
