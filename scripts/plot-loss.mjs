@@ -1,8 +1,7 @@
-// Draws the loss curves of runs as one SVG: node scripts/plot-loss.mjs OUT.svg RUN_FOLDER...
+// Draws the loss curves of runs as one SVG: npm run build && node scripts/plot-loss.mjs OUT.svg RUN_FOLDER...
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import * as Plot from "@observablehq/plot";
-import { parseHTML } from "linkedom";
+import { drawFigure } from "../dist/plots/draw-figure.js";
 
 const [out, ...runFolders] = process.argv.slice(2);
 if (out === undefined || runFolders.length === 0) {
@@ -10,71 +9,51 @@ if (out === undefined || runFolders.length === 0) {
   process.exit(2);
 }
 
-const rows = runFolders.flatMap((folder) =>
-  readFileSync(join(folder, "metrics.jsonl"), "utf8")
-    .trimEnd()
-    .split("\n")
-    .map((line) => ({ run: basename(folder), ...JSON.parse(line) })),
-);
-const training = rows.filter((row) => row.loss !== undefined);
-const validation = rows.filter((row) => row.validationLoss !== undefined);
+/** Steps of the running mean: one step's loss is mostly noise. */
+const WINDOW = 25;
 
-const { document } = parseHTML("<!doctype html><html><body></body></html>");
-const svg = Plot.plot({
-  document,
-  width: 800,
-  height: 360,
-  marginLeft: 50,
-  style: {
-    background: "white",
-    color: "#222",
-    fontSize: "13px",
-    fontFamily: "system-ui, sans-serif",
-  },
-  x: { label: "step", grid: true },
-  y: { label: "loss (nats per token)", grid: true, type: "log", ticks: 6, tickFormat: "~g" },
-  marks: [
-    Plot.lineY(training, { x: "step", y: "loss", z: "run", stroke: "#9ecae1", strokeWidth: 1 }),
-    Plot.lineY(
-      training,
-      Plot.windowY(
-        { k: 25, strict: false },
-        { x: "step", y: "loss", z: "run", stroke: "#08519c", strokeWidth: 2 },
-      ),
-    ),
-    Plot.lineY(validation, {
-      x: "step",
-      y: "validationLoss",
-      z: "run",
-      stroke: "#d95f02",
-      strokeWidth: 2,
-    }),
-    Plot.dot(validation, { x: "step", y: "validationLoss", fill: "#d95f02", r: 4 }),
-    Plot.text(
-      validation,
-      Plot.selectLast({
-        x: "step",
-        y: "validationLoss",
-        z: "run",
-        dy: -14,
-        textAnchor: "end",
-        fill: "#d95f02",
-        text: (row) => `validation ${row.validationLoss.toFixed(3)}`,
-      }),
-    ),
-    Plot.text(
-      training,
-      Plot.selectFirst({
-        x: "step",
-        y: "loss",
-        z: "run",
-        dx: 8,
-        textAnchor: "start",
-        fill: "#08519c",
-        text: () => "training, and its mean over 25 steps",
-      }),
-    ),
-  ],
+const runs = runFolders.map((folder) => {
+  const lines = readFileSync(join(folder, "metrics.jsonl"), "utf8").trimEnd().split("\n");
+  return { name: basename(folder), rows: lines.map((line) => JSON.parse(line)) };
 });
-svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-writeFileSync(out, `${svg.outerHTML}\n`);
+const curves = runs.flatMap(({ name, rows }) => {
+  const training = rows.filter(({ loss }) => loss !== undefined);
+  const validation = rows.filter(({ validationLoss }) => validationLoss !== undefined);
+  return [
+    {
+      series: `${name} training`,
+      points: training.map(({ step }, i) => ({
+        x: step,
+        y: mean(training.slice(Math.max(0, i - WINDOW + 1), i + 1).map(({ loss }) => loss)),
+      })),
+    },
+    {
+      series: `${name} validation`,
+      points: validation.map(({ step, validationLoss }) => ({ x: step, y: validationLoss })),
+      hasDots: true,
+    },
+  ];
+});
+const ends = runs.map(({ name, rows }) => {
+  const last = rows.findLast(({ validationLoss }) => validationLoss !== undefined);
+  return `${name} ends at a validation loss of ${last?.validationLoss.toFixed(3) ?? "none"}.`;
+});
+const svg = await drawFigure({
+  title: "Loss against steps",
+  conclusion: ends.join(" "),
+  series: curves.map(({ series }) => ({ name: series, title: series })),
+  panels: [
+    {
+      ...{ type: "curves", title: "", curves },
+      x: { label: "step" },
+      y: { label: "loss (nats per token)", type: "log" },
+    },
+  ],
+  note: `Training: mean over the last ${WINDOW} steps. Validation: the whole validation part.`,
+  numColumns: 1,
+});
+writeFileSync(out, svg);
+
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

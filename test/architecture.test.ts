@@ -27,6 +27,8 @@ const FOLDERS = [
   "launcher",
   "doctor",
   "chaos",
+  "plots",
+  "study",
   "cli",
 ];
 
@@ -45,6 +47,8 @@ const STRANGERS: Readonly<Record<string, readonly string[]>> = {
     "engine",
     "transport",
   ],
+  plots: ["worker", "coordinator", "launcher", "model", "compiler", "engine", "doctor"],
+  study: ["worker", "launcher", "model", "compiler", "engine", "doctor"],
   collective: ["data"],
   transport: ["model", "compiler", "engine", "data"],
 };
@@ -55,6 +59,8 @@ const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
   msgpackr: ["protocol"],
   commander: ["cli"],
   yaml: ["cli"],
+  "@observablehq/plot": ["plots"],
+  linkedom: ["plots"],
   "onnxruntime-node": ["engine"],
   "@tensorflow/tfjs-core": ["model", "compiler", "engine"],
   "@tensorflow/tfjs-backend-cpu": ["compiler", "engine"],

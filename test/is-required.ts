@@ -3,7 +3,7 @@
  * for the tools that SMALLINIT_WITHOUT names, separated by blanks, which the machine cannot get.
  */
 export function isRequired(
-  tool: "namespaces" | "pytorch" | "tensorboard" | "tensorflow" | "webgpu",
+  tool: "chromium" | "namespaces" | "pytorch" | "tensorboard" | "tensorflow" | "webgpu",
 ): boolean {
   const without = (process.env.SMALLINIT_WITHOUT ?? "").split(" ");
   return process.env.SMALLINIT_REQUIRE_ALL === "1" && !without.includes(tool);

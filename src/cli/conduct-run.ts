@@ -6,6 +6,7 @@ import { systemClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Configuration } from "../configuration/configuration.ts";
 import { runCoordinator } from "../coordinator/run-coordinator.ts";
+import type { RunStatus } from "../coordinator/run-status.ts";
 import type { RunSummary } from "../coordinator/run-summary.ts";
 import type { TlsChoice } from "../coordinator/run-tls.ts";
 import { type LocalWorkers, launchLocalWorkers } from "../launcher/launch-local-workers.ts";
@@ -36,33 +37,38 @@ export interface RunRequest {
   readonly numLocalWorkers: number;
   /** Where they compute; default: on the CPU. */
   readonly local?: LocalDevices;
+  /** Further arguments of each local worker. */
+  readonly workerArguments?: readonly string[];
   /** Local workers write to RUN/profile where their time went, and the first's table is shown. */
   readonly isProfiled?: boolean;
   /** TensorBoard event files go to RUN/tensorboard. */
   readonly hasTensorboard?: boolean;
 }
 
+/** Who hears of a run, and may stop it. */
+export interface RunVoice {
+  readonly log: Log;
+  show(status: RunStatus): void;
+  /** The run has ended, in whichever way. */
+  end(summary: RunSummary): void;
+  readonly stopSignal: AbortSignal;
+}
+
 /** Milliseconds that local workers have to end by the coordinator's word. */
 const WORKER_GRACE_MS = 5000;
 
 /**
- * Conducts a run: a coordinator in this process, local workers as child processes, progress on stderr,
- * the summary on stdout.
+ * Conducts a run: a coordinator in this process, local workers as child processes.
  *
+ * @param voice by default progress goes to stderr, the summary to stdout, and Ctrl-C stops the run.
  * @returns the summary, and the exit code of the command.
  * @throws {TrainerError} when the run cannot begin.
  */
 export async function conductRun(
   request: RunRequest,
+  voice: RunVoice = terminalVoice(request),
 ): Promise<{ readonly summary: RunSummary; readonly exitCode: number }> {
-  const line = new ProgressLine();
-  const log: Log = {
-    info: (message) => line.print(message),
-    warn: (message) => line.print(`warning: ${message}`),
-  };
-  const stopSignal = stopOnInterrupt(() =>
-    line.print("Stopping after a checkpoint; press Ctrl-C again to end at once."),
-  );
+  const { log, stopSignal } = voice;
   // A local worker that has ended early does not come back: nobody must wait for it.
   const fewerWorkers = new AbortController();
   const tensorboard = request.hasTensorboard === true ? observerOf(request, log) : undefined;
@@ -83,10 +89,10 @@ export async function conductRun(
       clock: systemClock,
       log,
       ...(tensorboard === undefined ? {} : { observer: tensorboard }),
-      onStatus: (status) => line.show(statusInWords(status)),
+      onStatus: (status) => voice.show(status),
       onListening(url) {
         if (request.numLocalWorkers === 0) {
-          line.print(joinHint(url, request.token));
+          log.info(joinHint(url, request.token));
           return;
         }
         workers = startWorkers(request, url, log, () => fewerWorkers.abort());
@@ -95,9 +101,8 @@ export async function conductRun(
       stopSignal,
       noMoreWorkers: fewerWorkers.signal,
     });
-    line.end();
-    process.stdout.write(`${summaryInWords(summary, relative(process.cwd(), request.run))}\n`);
-    return { summary, exitCode: exitCodeOf(summary) };
+    voice.end(summary);
+    return { summary, exitCode: EXIT_CODE_OF[summary.status] };
   } finally {
     await (await workers)?.stop(WORKER_GRACE_MS);
     await tensorboard?.close();
@@ -113,6 +118,26 @@ function observerOf({ run }: RunRequest, log: Log): TensorboardObserver {
     wallMs: () => Date.now(),
     log,
   });
+}
+
+function terminalVoice({ run }: RunRequest): RunVoice {
+  const line = new ProgressLine();
+  return {
+    log: {
+      info: (message) => line.print(message),
+      warn: (message) => line.print(`warning: ${message}`),
+    },
+    show: (status) => line.show(statusInWords(status)),
+    end(summary) {
+      line.end();
+      process.stdout.write(`${summaryInWords(summary, relative(process.cwd(), run))}\n`);
+      const { error } = summary;
+      if (error !== undefined) process.stderr.write(`${error.code}: ${error.message}\n`);
+    },
+    stopSignal: stopOnInterrupt(() =>
+      line.print("Stopping after a checkpoint; press Ctrl-C again to end at once."),
+    ),
+  };
 }
 
 function profileFolderOf({ run }: RunRequest): string {
@@ -149,7 +174,10 @@ function startWorkers(
     numWorkers: request.numLocalWorkers,
     command: [process.execPath, fileURLToPath(new URL("./main.js", import.meta.url))],
     ...(request.local === undefined ? {} : { devices: request.local.devices }),
-    workerArguments: request.isProfiled === true ? ["--profile", profileFolderOf(request)] : [],
+    workerArguments: [
+      ...(request.workerArguments ?? []),
+      ...(request.isProfiled === true ? ["--profile", profileFolderOf(request)] : []),
+    ],
     logFolder,
     log,
     onEarlyExit(exit) {
@@ -165,9 +193,4 @@ function joinHint(url: string, token: string | undefined): string {
   return `Join with:  smallinit worker '${joinUrl}'`;
 }
 
-function exitCodeOf(summary: RunSummary): number {
-  if (summary.error !== undefined) {
-    process.stderr.write(`${summary.error.code}: ${summary.error.message}\n`);
-  }
-  return { completed: 0, interrupted: EXIT_INTERRUPTED, failed: 1 }[summary.status];
-}
+const EXIT_CODE_OF = { completed: 0, interrupted: EXIT_INTERRUPTED, failed: 1 } as const;

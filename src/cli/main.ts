@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from "commander";
+import { addCompareCommand } from "./compare-command.ts";
 import { addCoordinatorCommand } from "./coordinator-command.ts";
 import { addDemoCommand } from "./demo-command.ts";
 import { addDoctorCommand } from "./doctor-command.ts";
@@ -45,6 +46,7 @@ addGenerateCommand(program);
 addExportCommand(program);
 addVerifyCommand(program);
 addDoctorCommand(program);
+addCompareCommand(program);
 addDemoCommand(program);
 
 try {

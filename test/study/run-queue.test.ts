@@ -1,0 +1,63 @@
+import { describe, expect, test } from "vitest";
+import { runQueue } from "../../src/study/run-queue.ts";
+import { runStanding } from "../../src/study/run-standing.ts";
+
+/** A signal that nobody raises. */
+const never = new AbortController().signal;
+
+describe("the queue of a study", () => {
+  test("never does more at once than it has slots, and does everything in order", async () => {
+    let [underWay, most] = [0, 0];
+    const begun: number[] = [];
+    const outcome = await runQueue({
+      ...{ items: [1, 2, 3, 4, 5], numSlots: 2, signal: never },
+      async work(item) {
+        begun.push(item);
+        most = Math.max(most, ++underWay);
+        await Promise.resolve();
+        underWay--;
+      },
+    });
+    expect(most).toBe(2);
+    expect(begun).toEqual([1, 2, 3, 4, 5]);
+    expect(outcome).toMatchObject({ failed: [], left: [] });
+    expect(outcome.done).toHaveLength(5);
+  });
+
+  test("goes on when one item fails, and gives its error", async () => {
+    const outcome = await runQueue({
+      ...{ items: ["a", "b", "c"], numSlots: 1, signal: never },
+      work: (item) => (item === "b" ? Promise.reject("no") : Promise.resolve()),
+    });
+    expect(outcome).toEqual({ done: ["a", "c"], failed: [{ item: "b", error: "no" }], left: [] });
+  });
+
+  test("begins nothing else when it is stopped, and says what is left", async () => {
+    const stop = new AbortController();
+    const outcome = await runQueue({
+      ...{ items: [1, 2, 3], numSlots: 1, signal: stop.signal },
+      async work() {
+        stop.abort();
+      },
+    });
+    expect(outcome).toEqual({ done: [1], failed: [], left: [2, 3] });
+  });
+});
+
+describe("a run's standing", () => {
+  const ended = (status: string, code?: string) => ({
+    isBegun: true,
+    summary: { status, ...(code === undefined ? {} : { error: { code } }) },
+  });
+  test.each([
+    ["nothing is there", { isBegun: false, summary: undefined }, "missing"],
+    // Killed before its first summary.
+    ["it was begun", { isBegun: true, summary: undefined }, "begun"],
+    ["it was interrupted", ended("interrupted"), "begun"],
+    ["a worker died", ended("failed", "ERR_WORKER_EXIT"), "begun"],
+    ["its numbers ran away", ended("failed", "ERR_NOT_FINITE"), "diverged"],
+    ["it did all steps", ended("completed"), "completed"],
+  ])("when %s", (_, traces, expected) => {
+    expect(runStanding(traces)).toBe(expected);
+  });
+});
