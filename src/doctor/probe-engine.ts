@@ -5,9 +5,6 @@ import type { EngineEntry } from "./engine-table.ts";
 import { runProbe } from "./run-probe.ts";
 import type { EngineTrial } from "./try-engine.ts";
 
-/** A GPU may compile its programs for minutes when first used. */
-const TRIAL_MS = 180_000;
-
 /**
  * Lets an engine compute a small step in a process of its own.
  *
@@ -19,13 +16,13 @@ export async function probeEngine(
   entry: EngineEntry,
   measureMs: number,
 ): Promise<EngineFinding> {
-  const { engine, device, command } = entry;
+  const { engine, device, command, trialMs } = entry;
   try {
     const working = await runProbe<EngineTrial, WorkingEngine>({
       name: `The engine ${engine}`,
       program,
       request: { engine, device, numThreads: await availableCores(), measureMs },
-      timeoutMs: TRIAL_MS,
+      timeoutMs: trialMs,
     });
     return { engine, device, ...working };
   } catch (error) {

@@ -43,6 +43,7 @@ export function examinationOf(
         device,
         needsGpu: device !== "cpu",
         command: "npm ci",
+        trialMs: 1000,
       },
     })),
     measuresSpeed: true,
