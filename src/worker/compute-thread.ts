@@ -177,12 +177,13 @@ export class ComputeThread {
         this.#profiler.end("step", this.#stepStartMs, step);
         this.#stepStartMs = this.#profiler.now();
         break;
-      case "replay":
-        // What the members have found in the same sum: it was finite, or it was not committed.
-        trainer.sums();
-        trainer.update(task.step);
+      case "replay": {
+        const { lossSum, gradientNorm } = trainer.sums();
+        // The same sum as the members': they update with it exactly when it is finite.
+        if (Number.isFinite(lossSum) && Number.isFinite(gradientNorm)) trainer.update(task.step);
         this.#say({ type: "digest", step: task.step + 1, digest: trainer.digest() });
         break;
+      }
       case "evaluate": {
         const { evaluationId, batchIndex } = task.evaluate;
         const lossSum = await trainer.evaluate(task.evaluate);
