@@ -1,5 +1,6 @@
 import { TrainerError } from "../base/errors.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
+import { payloadBytesOf } from "../protocol/unread-payload.ts";
 
 /** The sum of one committed step, on its way or here. */
 interface Collected {
@@ -28,9 +29,9 @@ export class SumStore {
    * @throws {TrainerError} ERR_PROTOCOL when it was not asked for, or is not the one that comes next.
    */
   take(workerId: number, frame: TensorFrame): number | undefined {
-    const { step, offset, payload } = frame;
+    const { step, offset } = frame;
     const sum = this.#sums.get(step);
-    const end = offset + payload.byteLength / Float32Array.BYTES_PER_ELEMENT;
+    const end = offset + payloadBytesOf(frame) / Float32Array.BYTES_PER_ELEMENT;
     if (sum?.donorId !== workerId || offset !== sum.numFloats || end > sum.length) {
       throw new TrainerError(
         "ERR_PROTOCOL",
@@ -40,7 +41,9 @@ export class SumStore {
       );
     }
     sum.numFloats = end;
-    if (!sum.isForgotten) sum.frames.push(frame);
+    // In memory of its own: a place that is shared with the donor is given back at once.
+    const { unread: _, ...kept } = frame;
+    if (!sum.isForgotten) sum.frames.push(kept);
     if (end < sum.length) return undefined;
     if (!sum.isForgotten) return step;
     this.#sums.delete(step);

@@ -1,7 +1,8 @@
-import { bytesToFloats, floatsToBytes } from "../base/bytes.ts";
+import { floatsToBytes } from "../base/bytes.ts";
 import { TrainerError } from "../base/errors.ts";
 import { MAX_FRAME_FLOATS } from "./limits.ts";
 import type { TensorFrame } from "./tensor-frame.ts";
+import { copyPayload, payloadBytesOf } from "./unread-payload.ts";
 
 /**
  * The sum of a committed step as frames of at most MAX_FRAME_FLOATS, in the one order that `SumAssembly`
@@ -34,9 +35,9 @@ export class SumAssembly {
   }
 
   /** Takes the next frame. @throws {TrainerError} ERR_PROTOCOL when it is not the one that comes next. */
-  take({ step, offset, payload }: TensorFrame): void {
-    const floats = bytesToFloats(payload);
-    const end = offset + floats.length;
+  take(frame: TensorFrame): void {
+    const { step, offset } = frame;
+    const end = offset + payloadBytesOf(frame) / Float32Array.BYTES_PER_ELEMENT;
     if (step !== this.step || offset !== this.#numFloats || end > this.#target.length) {
       throw new TrainerError(
         "ERR_PROTOCOL",
@@ -44,7 +45,7 @@ export class SumAssembly {
           `${this.#target.length} of step ${this.step} was due. Check that all run one version.`,
       );
     }
-    this.#target.set(floats, offset);
+    copyPayload(frame, floatsToBytes(this.#target.subarray(offset, end)));
     this.#numFloats = end;
   }
 }

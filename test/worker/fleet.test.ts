@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { defined } from "../../src/base/assert.ts";
 import {
   eventsOf,
   isRunning,
@@ -86,6 +87,24 @@ function expectUndisturbed(run: string): void {
   });
   expect(stepsOf(run)).toEqual(ALL_STEPS);
   expect(validationsOf(run)).toEqual(undisturbed.validations);
+}
+
+/** Compares an endless run that was stopped with one worker's run of as many steps. */
+async function expectSameAsAlone(run: string): Promise<void> {
+  const { steps, parameterDigest } = summaryOf(run);
+  const alone = newRun();
+  await complete(smallinit(launchArgs(alone, 1, [...ENDLESS_RUN, "--set", `steps=${steps}`])));
+  expect(summaryOf(alone).parameterDigest).toBe(parameterDigest);
+}
+
+/** The process that a run knows by this id. */
+function processOf(run: string, workerId: number, processes: readonly Running[]): Running {
+  const joined = eventsOf(run, "joined").find((event) => event.workerId === workerId);
+  const processId = Number(String(joined?.name).split("/").at(-1));
+  return defined(
+    processes.find(({ child }) => child.pid === processId),
+    `worker ${workerId}`,
+  );
 }
 
 describe("a fleet of processes", () => {
@@ -179,13 +198,32 @@ describe("a fleet of processes", () => {
       const [catchUp] = eventsOf(run, "catch-up");
       expect(Number(joinedAt.step)).toBeGreaterThan(Number(catchUp?.step));
 
-      const { steps, parameterDigest } = summaryOf(run);
-      const alone = newRun();
-      await complete(smallinit(launchArgs(alone, 1, [...ENDLESS_RUN, "--set", `steps=${steps}`])));
-      expect(summaryOf(alone).parameterDigest).toBe(parameterDigest);
+      await expectSameAsAlone(run);
     },
-    180_000,
+    300_000,
   );
+
+  test("takes in several at once, though their donor and one of them die on the way", async () => {
+    const run = newRun();
+    const { coordinator, url, workers } = await startFleet(coordinatorArgs(run, 2, ENDLESS_RUN), 2);
+    await untilStep(run, 3, coordinator);
+    const joiners = [startWorker(url), startWorker(url), startWorker(url)];
+    await until("a joiner's state", coordinator, () => eventsOf(run, "catch-up")[0]);
+    // The first member is everybody's donor. Who of the processes it is was decided by who came first.
+    const donorId = 0;
+    const victims = [processOf(run, donorId, workers), joiners[0]];
+    for (const victim of victims) victim?.child.kill("SIGKILL");
+    const isWhole = ({ members }: Record<string, unknown>) => Object(members).length === 3;
+    const joinedAt = await until("the others", coordinator, () =>
+      eventsOf(run, "generation").slice(1).find(isWhole),
+    );
+    await untilStep(run, Number(joinedAt.step) + 3, coordinator);
+    coordinator.child.kill("SIGINT");
+    expect((await coordinator.exit).code, coordinator.output()).toBe(130);
+    for (const worker of [...joiners, ...workers]) await worker.exit;
+    expect(eventsOf(run, "lost").length).toBeLessThanOrEqual(victims.length);
+    await expectSameAsAlone(run);
+  }, 300_000);
 
   test("goes back to its checkpoint when all workers are lost, and on with new ones", async () => {
     const run = newRun();
