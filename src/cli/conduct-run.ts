@@ -83,6 +83,7 @@ export async function conductRun(
       ...(request.token === undefined ? {} : { token: request.token }),
       ...(request.tls === undefined ? {} : { tls: request.tls }),
       minWorkers: request.minWorkers,
+      isLocal: request.numLocalWorkers > 0,
       isResume: request.isResume,
       packageVersion: packageVersion(),
       sharesMemory: sharesMemory(process.env),

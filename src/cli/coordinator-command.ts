@@ -1,4 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { type RunSession, readSession } from "../coordinator/run-session.ts";
+import { wasKilled } from "../coordinator/was-killed.ts";
 import { MAX_WORKERS } from "../protocol/limits.ts";
 import { isLoopback } from "../transport/loopback.ts";
 import { randomToken } from "../transport/token.ts";
@@ -35,21 +37,27 @@ export function addCoordinatorCommand(program: Command): void {
         "    --tls self --min-workers 4\n" +
         "\nBeyond loopback workers must show a token: the value of SMALLINIT_TOKEN, else a random one. It is part\n" +
         "of the join command that is printed, and so is the fingerprint of a certificate that signed itself.\n" +
+        "A coordinator that was killed goes on by the same command, or `smallinit resume RUN`: its workers keep their\n" +
+        "state and call again for a minute (see --coordinator-timeout of worker).\n" +
         "With TLS the links between workers are encrypted as well.\n",
     )
     .action(async (options: CoordinatorCommandOptions) => {
       const configuration = await configurationOf(options);
+      const { run, data: dataFolder } = options;
+      const isResume = await wasKilled(run, { configuration, dataFolder });
+      const session = isResume ? await readSession(run) : undefined;
+      if (isResume) process.stderr.write(`${run} was not brought to its end; going on with it.\n`);
       const isChosen = options.listen !== undefined;
-      const listen = listenOn(options.listen ?? DEFAULT_LISTEN, options, isChosen);
-      const token = tokenFor(listen.host);
+      const { host, port } = listenOn(options.listen ?? DEFAULT_LISTEN, options, isChosen);
+      const token = tokenFor(host, session);
       const tls = tlsChoiceOf(options);
       const { exitCode } = await conductRun({
         data: options.data,
         run: options.run,
         configuration,
-        isResume: false,
+        isResume,
         hasTensorboard: options.tensorboard === true,
-        listen,
+        listen: { host, port: port === 0 ? (session?.listen.port ?? 0) : port },
         ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
         ...(token === undefined ? {} : { token }),
         ...(tls === undefined ? {} : { tls }),
@@ -60,10 +68,14 @@ export function addCoordinatorCommand(program: Command): void {
     });
 }
 
-/** The token that workers must show: that of the environment, else a random one beyond loopback. */
-export function tokenFor(host: string): string | undefined {
+/**
+ * The token that workers must show: that of the environment, else that of the run's former start, else a
+ * random one beyond loopback.
+ */
+export function tokenFor(host: string, session?: RunSession): string | undefined {
   const given = process.env.SMALLINIT_TOKEN;
   if (given !== undefined && given !== "") return given;
+  if (session !== undefined && session.token !== null) return session.token;
   return host === "localhost" || isLoopback(host) ? undefined : randomToken();
 }
 

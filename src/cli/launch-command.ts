@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { parseChaos } from "../chaos/parse-chaos.ts";
+import { wasKilled } from "../coordinator/was-killed.ts";
 import { workersPerCpu } from "../launcher/devices.ts";
 import type { DeviceWish } from "../launcher/local-devices.ts";
 import { MAX_WORKERS } from "../protocol/limits.ts";
@@ -64,11 +65,14 @@ export function addLaunchCommand(program: Command): void {
         });
         return;
       }
+      const { run, data: dataFolder } = options;
+      const isResume = await wasKilled(run, { configuration, dataFolder });
+      if (isResume) process.stderr.write(`${run} was not brought to its end; going on with it.\n`);
       const { exitCode } = await conductRun({
         data: options.data,
         run: options.run,
         configuration,
-        isResume: false,
+        isResume,
         hasTensorboard: options.tensorboard === true,
         listen: { host: "127.0.0.1", port: 0 },
         minWorkers: numLocalWorkers,

@@ -3,6 +3,7 @@ import { TrainerError } from "../base/errors.ts";
 import type { Configuration } from "../configuration/configuration.ts";
 import { resolveConfiguration } from "../configuration/resolve-configuration.ts";
 import { readRunConfiguration } from "../coordinator/run-folder.ts";
+import { readSession } from "../coordinator/run-session.ts";
 import type { DeviceWish } from "../launcher/local-devices.ts";
 import { MAX_WORKERS } from "../protocol/limits.ts";
 import { conductRun } from "./conduct-run.ts";
@@ -17,7 +18,7 @@ import { addTlsOptions, type TlsOptions, tlsChoiceOf } from "./tls-options.ts";
 
 interface ResumeOptions extends TlsOptions, PlaceOptions {
   readonly data?: string;
-  readonly workers: number | "auto";
+  readonly workers?: number | "auto";
   readonly device: DeviceWish;
   readonly tensorboard?: boolean;
   readonly listen?: { readonly host: string; readonly port: number };
@@ -36,11 +37,15 @@ export function addResumeCommand(program: Command): void {
     .argument("<run>", "run folder");
   addPlaceOptions(addTlsOptions(addTensorboardOption(command)), "its coordinator")
     .option("--data <dir>", "data folder, where it has moved")
-    .option("--workers <n>", "local workers to start, or auto", numWorkers, "auto")
+    .option(
+      "--workers <n>",
+      "local workers to start, or auto (default: auto, unless the run's workers came from elsewhere)",
+      numWorkers,
+    )
     .addOption(workerDeviceOption())
     .option(
       "--listen <host:port>",
-      "wait for workers from elsewhere instead of starting local ones",
+      "wait there for workers from elsewhere (default: where the run did before, if it did)",
       readAddress,
     )
     .option(
@@ -57,18 +62,26 @@ export function addResumeCommand(program: Command): void {
     .addHelpText(
       "after",
       "\nExample:\n  smallinit resume runs/book --set steps=4000\n" +
+        "\nWithout --workers and --listen, a run whose workers came from elsewhere listens where it did, with the same\n" +
+        "token: workers that lost it keep their state and call again. Nobody having come back, it goes on from its\n" +
+        "last checkpoint.\n" +
         "\nA run with TLS goes on with the certificate that it had.\n" +
         "\nMore steps stretch the cosine of the learning rate from here on: the result is that of no single run.\n",
     )
     .action(async (run: string, options: ResumeOptions) => {
       const former = await readRunConfiguration(run);
       const configuration = changed(former.configuration, options.set ?? []);
-      const isLocal = options.listen === undefined;
+      const session = await readSession(run);
+      const formerListen = session?.isLocal === false ? session.listen : undefined;
+      const elsewhere =
+        options.listen ?? (options.workers === undefined ? formerListen : undefined);
+      const isLocal = elsewhere === undefined;
       const local = isLocal ? await chooseDevices(options.device, configuration.engine) : undefined;
       const numLocal =
-        local === undefined ? 0 : await numLocalWorkersOf(options.workers, local.devices);
-      const listen = listenOn(options.listen ?? { host: "127.0.0.1", port: 0 }, options, !isLocal);
-      const token = tokenFor(listen.host);
+        local === undefined ? 0 : await numLocalWorkersOf(options.workers ?? "auto", local.devices);
+      const isChosen = options.listen !== undefined;
+      const listen = listenOn(elsewhere ?? { host: "127.0.0.1", port: 0 }, options, isChosen);
+      const token = tokenFor(listen.host, session);
       const tls = tlsChoiceOf(options);
       const { exitCode } = await conductRun({
         data: options.data ?? former.dataFolder,

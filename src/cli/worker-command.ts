@@ -14,6 +14,7 @@ interface WorkerCommandOptions extends PlaceOptions {
   readonly engine?: FleetConfiguration["engine"];
   readonly device: string;
   readonly timeout: number;
+  readonly coordinatorTimeout: number;
   readonly threads?: number;
   readonly profile?: string;
   readonly trustNetwork?: boolean;
@@ -22,6 +23,9 @@ interface WorkerCommandOptions extends PlaceOptions {
 
 /** Seconds that a worker tries to reach its coordinator, which may be started after it. */
 const DEFAULT_TIMEOUT_SECONDS = 60;
+
+/** Seconds that a worker keeps its state and calls a coordinator that it has lost. */
+const DEFAULT_COORDINATOR_TIMEOUT_SECONDS = 60;
 
 /** `smallinit worker`: works for a coordinator until the run has ended. */
 export function addWorkerCommand(program: Command): void {
@@ -51,6 +55,12 @@ export function addWorkerCommand(program: Command): void {
       "without TLS, send frames unmasked, ten times as fast: only where no proxy is between (default: masked)",
     )
     .option(
+      "--coordinator-timeout <seconds>",
+      "how long to keep the state and redial a coordinator that was lost; 0: end at once",
+      wholeNumber(0, 86_400),
+      DEFAULT_COORDINATOR_TIMEOUT_SECONDS,
+    )
+    .option(
       "--profile <dir>",
       "at the end, write there where each step's time went (default: not measured)",
     )
@@ -78,6 +88,7 @@ export function addWorkerCommand(program: Command): void {
         numThreads: options.threads ?? availableParallelism(),
         environment: process.env,
         timeoutMs: options.timeout * 1000,
+        coordinatorTimeoutMs: options.coordinatorTimeout * 1000,
         name: `${hostname()}/${process.pid}`,
         packageVersion: packageVersion(),
         log: stderrLog,

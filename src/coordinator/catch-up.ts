@@ -85,10 +85,12 @@ function supply(turn: Turn, { workerId, standing }: Joiner): void {
       emit(turn, { type: "send-sum", workerId, step: standing.step });
     }
   } else if (isBase(turn.state)) restore(turn, workerId);
+  // On its way, or here and not compared with all members' digests yet: another would be no better.
+  else if (snapshot?.step === step) beginReplay(turn);
   else if (isSnapshotFree(turn.state) && !isEvaluationDue(turn.state)) {
     beginReplay(turn);
     requestSnapshot(turn);
-  } else if (snapshot?.step === step) beginReplay(turn);
+  }
 }
 
 /** Whether the sums of all updates from `joinerStep` to the members' step are here, or will be. */

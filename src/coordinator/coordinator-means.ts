@@ -11,6 +11,9 @@ import type { TokenFeed } from "./token-feed.ts";
 export interface CoordinatorMeans {
   readonly configuration: Configuration;
   readonly meshSecret: string;
+  readonly runId: string;
+  /** Ids of workers begin here: those below were given by former starts. */
+  readonly firstWorkerId: number;
   readonly feed: TokenFeed;
   readonly batches: ValidationBatches;
   readonly store: SnapshotStore;

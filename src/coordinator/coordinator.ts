@@ -29,7 +29,7 @@ export class Coordinator {
   readonly #supply: WorkerSupply;
   #state: RunState;
   readonly #links = new Map<number, Link>();
-  #nextWorkerId = 0;
+  #nextWorkerId: number;
   #star: StarOwner | undefined;
   readonly #sums = new SumStore();
   #settle: (outcome: RunOutcome) => void = () => undefined;
@@ -39,6 +39,7 @@ export class Coordinator {
   constructor(means: CoordinatorMeans, state: RunState) {
     this.#means = means;
     this.#state = state;
+    this.#nextWorkerId = means.firstWorkerId;
     this.#supply = new WorkerSupply({
       ...means,
       linkOf: (workerId) => this.#links.get(workerId),

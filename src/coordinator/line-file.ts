@@ -18,9 +18,9 @@ export class LineFile {
   readonly #path: string;
   readonly #log: Log;
   #handle: number | undefined;
-  #hasFailed = false;
+  #hasFailed: boolean = false;
   /** Whether the disk may lack some of what was written. */
-  #isDirty = false;
+  #isDirty: boolean = false;
   #syncing: Promise<void> | undefined;
 
   /** @throws {TrainerError} ERR_WRITE when it cannot be opened. */

@@ -1,6 +1,7 @@
 import { assertNever } from "../base/assert.ts";
 import type {
   Form,
+  Held,
   Hello,
   Linked,
   PeerAddress,
@@ -35,22 +36,52 @@ export function onHello(turn: Turn, workerId: number, hello: Hello, host: string
     return;
   }
   const { state, nowMs } = turn;
+  if (hello.held !== undefined) {
+    takeBack(turn, workerId, { ...hello, held: hello.held }, host);
+    return;
+  }
   // During a run a joiner makes its engine from the seed first, which pauses nobody; the state of the
   // step at which it joins follows when it is prepared.
   const isGathering = state.members.length === 0 && state.step === state.saved.step;
-  const step = isGathering ? state.step : 0;
+  const step = isGathering && state.reunion === undefined ? state.step : 0;
   const standing: Standing = { type: "preparing", sinceMs: nowMs, step };
   const address = addressOf(hello, host);
+  const place = address === undefined ? {} : { address };
   const entry = { name: hello.name, address, standing };
   update(turn, { workers: withEntry(state.workers, workerId, entry) });
-  const place = address === undefined ? {} : { address };
-  emit(turn, { type: "welcome", workerId, step, restore: step > 0, ...place });
+  emit(turn, { type: "welcome", workerId, step, restore: step > 0, keep: false, ...place });
   if (step > 0) emit(turn, { type: "send-state", workerId, step });
   const where =
     address === undefined ? {} : { address: formatHostPort(address.host, address.port) };
   record(turn, { type: "joined", workerId, name: hello.name, host, ...where });
   const reached = where.address === undefined ? "" : `; its peers reach it at ${where.address}`;
   say(turn, `${nameOf(turn.state, workerId)} has joined and prepares its engine${reached}.`);
+}
+
+/** Someone comes back with the state that it had when it lost us, or our predecessor. */
+function takeBack(
+  turn: Turn,
+  workerId: number,
+  hello: Hello & { readonly held: Held },
+  host: string,
+): void {
+  const { state, nowMs } = turn;
+  const { step, digest, hasSum } = hello.held;
+  const address = addressOf(hello, host);
+  const place = address === undefined ? {} : { address };
+  const standing: Standing = { type: "preparing", sinceMs: nowMs, step };
+  const entry = { name: hello.name, address, standing };
+  const { reunion } = state;
+  update(turn, {
+    workers: withEntry(state.workers, workerId, entry),
+    reunion: reunion && {
+      ...reunion,
+      held: withEntry(reunion.held, workerId, { step, digest, hasSum }),
+    },
+  });
+  emit(turn, { type: "welcome", workerId, step, restore: false, keep: true, ...place });
+  record(turn, { type: "joined", workerId, name: hello.name, held: { step, digest, hasSum } });
+  say(turn, `${nameOf(turn.state, workerId)} is back with the state of step ${step}.`);
 }
 
 /** Where a worker's peers reach it. `host` is where the coordinator sees it. */
@@ -81,12 +112,22 @@ export function onPrepared(turn: Turn, workerId: number, prepared: Prepared): vo
   });
   const { step, digest } = prepared;
   setStanding(turn, workerId, { type: "prepared", step, digest, replayingSinceMs: undefined });
+  noteReturn(turn, workerId, prepared);
   const { engine, device, runtime, numThreads } = prepared;
   record(turn, {
     type: "prepared",
     ...{ workerId, step: prepared.step, digest: prepared.digest },
     ...{ engine, device, runtime, numThreads },
   });
+}
+
+/** Keeps what a worker says that is awaited by `reunite`, which compares. */
+function noteReturn(turn: Turn, workerId: number, { step, digest }: Prepared): void {
+  const { reunion } = turn.state;
+  const held = reunion?.held.get(workerId);
+  if (reunion === undefined || held === undefined) return;
+  const said = { ...held, step, digest };
+  update(turn, { reunion: { ...reunion, held: withEntry(reunion.held, workerId, said) } });
 }
 
 function complaintAbout({ state }: Turn, { layout, step, digest }: Prepared): string | undefined {
@@ -163,7 +204,7 @@ export function loseWorkers(
   if (!lost.some((workerId) => members.includes(workerId))) return;
   const survivors = members.filter((workerId) => !lost.includes(workerId));
   if (survivors.length > 0) formFleet(turn, survivors);
-  else loseFleet(turn);
+  else loseFleet(turn, code === undefined);
 }
 
 function loseWorker(turn: Turn, workerId: number, reason: string, code?: string): void {
@@ -181,10 +222,17 @@ function loseWorker(turn: Turn, workerId: number, reason: string, code?: string)
   dropFromDigests(turn, workerId);
 }
 
-/** Nobody holds the state any more: waits for new workers. */
-function loseFleet(turn: Turn): void {
+/**
+ * No member is left: waits for new workers, or, when their links have ended by themselves, for the same
+ * ones to call again with what they hold.
+ */
+function loseFleet(turn: Turn, mayReturn: boolean): void {
   recordCommits(turn);
+  const { step, trainLoss, validationLoss, evaluatedStep, members } = turn.state;
+  const journal = { step, trainLoss, validationLoss, evaluatedStep, memberIds: members };
+  const isAwaited = mayReturn && turn.state.plan.canReunite && !turn.state.isClosed;
   update(turn, {
+    reunion: isAwaited ? { sinceMs: turn.nowMs, journal, held: new Map() } : undefined,
     ...{ members: [], evaluation: undefined, digests: undefined, accusations: [] },
     ...{ computed: new Set(), ready: new Map() },
     phase: { type: "gathering", sinceMs: turn.nowMs },

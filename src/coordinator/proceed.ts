@@ -2,6 +2,7 @@ import { admit, catchUp, endReplay } from "./catch-up.ts";
 import { evaluate, isEvaluationDue } from "./evaluation.ts";
 import { formFleet, loseWorkers, restoreStragglers, rewind } from "./membership.ts";
 import { recordCommits } from "./record-commits.ts";
+import { abandonReunion, reunite } from "./reunite.ts";
 import type { RunOutcome } from "./run-effects.ts";
 import type { RunState } from "./run-state.ts";
 import {
@@ -65,6 +66,8 @@ function gather(turn: Turn): void {
   update(turn, { admission: undefined });
   // The checkpoint being written is the newest state that is left.
   if (turn.state.saving !== undefined) return;
+  if (turn.state.reunion !== undefined && !reunite(turn)) return;
+  if (turn.state.members.length > 0) return;
   rewind(turn);
   restoreStragglers(turn);
   if (turn.state.isClosed && turn.state.workers.size === 0) {
@@ -131,7 +134,10 @@ function finish(turn: Turn): void {
 
 /** The run is to end early: the state of this step becomes a checkpoint first, if anybody has it. */
 function proceedToEnd(turn: Turn, outcome: RunOutcome): void {
-  if (turn.state.members.length === 0 && turn.state.saving === undefined) rewind(turn);
+  if (turn.state.members.length === 0 && turn.state.saving === undefined) {
+    abandonReunion(turn);
+    rewind(turn);
+  }
   const { step, saved, failedSave, members, saving } = turn.state;
   if (failedSave?.step === step) {
     const { code, message } = failedSave;
@@ -149,6 +155,7 @@ function proceedToEnd(turn: Turn, outcome: RunOutcome): void {
 
 /** Says goodbye to everybody; nothing happens after. */
 export function endRun(turn: Turn, outcome: RunOutcome): void {
+  abandonReunion(turn);
   recordCommits(turn);
   const reason = outcome.error?.message ?? `the run is ${outcome.status}`;
   for (const workerId of turn.state.workers.keys()) {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { readLines } from "./line-file.ts";
+import type { RunRecord } from "./run-effects.ts";
 import { RUN_FILES } from "./run-folder.ts";
-import type { CommitRange } from "./run-state.ts";
 
 /** What the files of a run say of the starts before this one. */
 export interface FormerRun {
@@ -9,7 +9,7 @@ export interface FormerRun {
   readonly numStarts: number;
   /** Whether the newest start came to its end: nobody waits for the run to go on. */
   readonly hasEnded: boolean;
-  /** Steps committed: those with a row of metrics. */
+  /** Steps committed: the last row of metrics says so. */
   readonly step: number;
   readonly trainLoss: number | undefined;
   readonly validationLoss: number | undefined;
@@ -21,21 +21,29 @@ export interface FormerRun {
   readonly nextWorkerId: number;
   /** Members of the newest fleet who were not lost. */
   readonly memberIds: readonly number[];
-  /** Commits that a killed coordinator had not written to events.jsonl yet. */
-  readonly unrecorded: CommitRange | undefined;
+  /** Lines that a killed coordinator had not written to events.jsonl yet. */
+  readonly missing: readonly RunRecord[];
 }
 
+/** A line of a file, parsed and not checked. */
 type Line = Readonly<Record<string, unknown>>;
 
 /** Reads metrics.jsonl and events.jsonl. Lines that a crash has broken are passed over. */
 export function readFormerRun(runFolder: string): FormerRun {
-  const metrics = readLines(join(runFolder, RUN_FILES.metrics));
-  const events = readLines(join(runFolder, RUN_FILES.events));
+  const linesOf = (file: string) => readLines(join(runFolder, file));
+  return formerRunOf(linesOf(RUN_FILES.metrics), linesOf(RUN_FILES.events));
+}
+
+/** What the lines of metrics.jsonl and events.jsonl say. */
+export function formerRunOf(metrics: readonly Line[], events: readonly Line[]): FormerRun {
   const ofType = (type: string) => events.filter((event) => event.type === type);
   const lastRow = metrics.findLast((row) => typeof row.loss === "number");
   const lastEvaluation = metrics.findLast((row) => typeof row.validationLoss === "number");
   const lastFleet = ofType("generation").at(-1);
-  const step = numberOf(lastRow?.step) ?? 0;
+  const lastPosition = events.findLast(({ type }) => POSITIONS.has(String(type)));
+  // Where the workers were ahead of the files, rows are missing for good.
+  const gapStep = lastPosition?.type === "journal-gap" ? positionOf(lastPosition) : 0;
+  const step = Math.max(numberOf(lastRow?.step) ?? 0, gapStep);
   const ids = ofType("joined").map(({ workerId }) => numberOf(workerId) ?? -1);
   return {
     numStarts: ofType("start").length,
@@ -47,7 +55,7 @@ export function readFormerRun(runFolder: string): FormerRun {
     generation: numberOf(lastFleet?.generation) ?? 0,
     nextWorkerId: Math.max(-1, ...ids) + 1,
     memberIds: lastFleet === undefined ? [] : membersLeft(events, lastFleet),
-    unrecorded: unrecordedCommits(events, step),
+    missing: missingRecords(lastPosition, step),
   };
 }
 
@@ -58,18 +66,29 @@ function membersLeft(events: readonly Line[], fleet: Line): readonly number[] {
   return members.flatMap((id) => (typeof id === "number" && !lost.has(id) ? [id] : []));
 }
 
-/** A range whose `leaves` line is there and whose `commits` line is not reaches to the last row. */
-function unrecordedCommits(events: readonly Line[], step: number): CommitRange | undefined {
-  const last = events.findLast(({ type }) => BOUNDARIES.has(String(type)));
-  if (last?.type !== "leaves" || !Array.isArray(last.leaves)) return undefined;
-  const from = numberOf(last.from) ?? step;
-  const leaves: CommitRange["leaves"] = last.leaves;
-  const generation = numberOf(last.generation) ?? 0;
-  return from < step ? { from, to: step, generation, leaves } : undefined;
+/**
+ * The lines that a killed coordinator has left out of events.jsonl: after them, the commits in that file
+ * end where the rows of metrics.jsonl do.
+ */
+function missingRecords(last: Line | undefined, step: number): readonly RunRecord[] {
+  const from = positionOf(last);
+  if (last?.type === "leaves" && from < step) {
+    const { generation, leaves } = last;
+    return [{ type: "commits", from, to: step, generation, leaves }];
+  }
+  if (from > step) return [{ type: "rewind", step, from }];
+  // Rows without a word about their leaves: the disk has lost that, with its machine's power.
+  return from < step ? [{ type: "journal-gap", from, to: step }] : [];
 }
 
-/** After one of these, commits before are recorded or void. */
-const BOUNDARIES = new Set(["leaves", "commits", "rewind", "start", "end"]);
+/** The commits that a line of events.jsonl leaves behind it. */
+function positionOf(line: Line | undefined): number {
+  const { type, step, from, to } = line ?? {};
+  return numberOf(type === "rewind" ? step : type === "leaves" ? from : to) ?? 0;
+}
+
+/** Lines that say how many steps are committed. */
+const POSITIONS = new Set(["leaves", "commits", "rewind", "journal-gap"]);
 
 function numberOf(value: unknown): number | undefined {
   return typeof value === "number" ? value : undefined;

@@ -20,6 +20,14 @@ export function refusalOf(
   if (state.phase.type === "ended" || state.ending !== undefined) {
     return { code: "ERR_RUN_ENDED", message: "The run is ending; no more workers are taken." };
   }
+  if (hello.held !== undefined && hello.held.runId !== state.plan.runId) {
+    return {
+      code: "ERR_RUN_ENDED",
+      message:
+        "The run whose state this worker holds is over: this is another one, or the same with other " +
+        "settings. Start the worker again.",
+    };
+  }
   if (state.workers.size >= MAX_WORKERS) {
     return {
       code: "ERR_FLEET_FULL",

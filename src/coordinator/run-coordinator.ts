@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { networkInterfaces } from "node:os";
+import { hostname, networkInterfaces } from "node:os";
 import type { Clock } from "../base/clock.ts";
 import { TrainerError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -21,13 +21,15 @@ import type { RunOutcome } from "./run-effects.ts";
 import {
   checkRunFolder,
   makeRunFolder,
+  readRunConfiguration,
   writeRunConfiguration,
   writeSummary,
 } from "./run-folder.ts";
 import { RunJournal } from "./run-journal.ts";
 import type { RunObserver } from "./run-observer.ts";
 import { DEFAULT_WAIT_LIMITS, type RunPlan } from "./run-plan.ts";
-import { initialRunState, type RunStart, type RunState } from "./run-state.ts";
+import { checkNotConducted, newRunId, readSession, writeSession } from "./run-session.ts";
+import { type Heritage, initialRunState, type RunStart, type RunState } from "./run-state.ts";
 import type { RunStatus } from "./run-status.ts";
 import type { RunSummary } from "./run-summary.ts";
 import { openRunTls, type RunTls, type TlsChoice } from "./run-tls.ts";
@@ -54,6 +56,8 @@ export interface CoordinatorOptions {
   readonly minWorkers: number;
   /** Continue the run in `runFolder` from its newest whole checkpoint, or from the seed without one. */
   readonly isResume: boolean;
+  /** All workers are children of this process: none outlives it. */
+  readonly isLocal: boolean;
   /** Longest wait for the first `minWorkers`, and for a new worker after the last was lost. */
   readonly gatherTimeoutMs?: number;
   readonly packageVersion: string;
@@ -85,6 +89,7 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   const { runFolder, configuration, isResume, clock, log } = options;
   const startMs = clock.nowMs();
   await checkRunFolder(runFolder, isResume);
+  await checkNotConducted(runFolder);
   await using data = await openDataFolder(options.dataFolder);
   checkVocabulary(configuration, data.vocabSize);
   checkPartLength("training", data.train.numTokens, configuration.contextLength);
@@ -112,6 +117,7 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   });
   await makeRunFolder(runFolder);
   await tls?.save();
+  const { runId, hadLocalWorkers } = await openSession(options, listener.port);
   await writeRunConfiguration(runFolder, { configuration, dataFolder: options.dataFolder });
   const former = readFormerRun(runFolder);
   const journal = RunJournal.open({
@@ -120,16 +126,22 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
     ...(options.observer === undefined ? {} : { observer: options.observer }),
   });
   try {
-    goBack(journal, former, found.start);
+    // The workers of a coordinator that was killed may hold more than the checkpoint.
+    const mayLive = !options.isLocal && !hadLocalWorkers && former.generation > 0;
+    const isReunion = isResume && !former.hasEnded && mayLive;
+    if (!isReunion) goBack(journal, former, found.start);
+    const { generation, nextWorkerId: firstWorkerId } = former;
+    const heritage: Heritage = { generation, journal: isReunion ? former : undefined };
     const coordinator = new Coordinator(
       {
         ...{ configuration, batches, journal, clock, log, tokenizer: data.tokenizer },
+        ...{ runId, firstWorkerId },
         meshSecret: randomBytes(32).toString("base64url"),
         feed: new TokenFeed(data.train, configuration),
         store: new SnapshotStore(runFolder),
         onStatus: (status) => options.onStatus?.(status),
       },
-      initialRunState(planOf(options, batches), found.start, clock.nowMs()),
+      initialRunState(planOf(options, batches, runId), found.start, clock.nowMs(), heritage),
     );
     accept = (link, host) => coordinator.accept(link, host);
     for (const [link, host] of early) coordinator.accept(link, host);
@@ -158,6 +170,22 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   } finally {
     await journal.close();
   }
+}
+
+/** Keeps how this start is reached. The run's id is another one when its settings have changed. */
+async function openSession(
+  { runFolder, configuration, listen: { host }, token, isLocal }: CoordinatorOptions,
+  port: number,
+): Promise<{ readonly runId: string; readonly hadLocalWorkers: boolean }> {
+  const former = await readSession(runFolder);
+  const kept = await readRunConfiguration(runFolder).catch(() => undefined);
+  const isSame = JSON.stringify(kept?.configuration) === JSON.stringify(configuration);
+  const runId = former !== undefined && isSame ? former.runId : newRunId();
+  await writeSession(runFolder, {
+    ...{ runId, listen: { host, port }, token: token ?? null, isLocal },
+    ...{ processId: process.pid, hostName: hostname() },
+  });
+  return { runId, hadLocalWorkers: former?.isLocal ?? false };
 }
 
 /** What a run did after the checkpoint at which it starts is done again, and must not count twice. */
@@ -194,11 +222,12 @@ function checkSteps({ steps }: Configuration, stepsDone: number): void {
   );
 }
 
-function planOf(options: CoordinatorOptions, batches: ValidationBatches): RunPlan {
+function planOf(options: CoordinatorOptions, batches: ValidationBatches, runId: string): RunPlan {
   const { configuration, gatherTimeoutMs, minWorkers } = options;
   const { steps, evaluateEvery, checkpointEvery, allReduce } = configuration;
   return {
-    ...{ steps, evaluateEvery, checkpointEvery, allReduce, minWorkers },
+    ...{ runId, steps, evaluateEvery, checkpointEvery, allReduce, minWorkers },
+    canReunite: !options.isLocal,
     numLeaves: leavesPerStep(configuration),
     tokensPerStep: configuration.batchSize * configuration.contextLength,
     numEvaluationBatches: batches.numBatches,

@@ -2,6 +2,7 @@ import type {
   Commit,
   Finish,
   Form,
+  LateCommit,
   LeafRange,
   Moment,
   PeerAddress,
@@ -14,7 +15,7 @@ export type RunEffect =
   | {
       readonly type: "send";
       readonly workerId: number;
-      readonly message: Form | Commit | Finish | SendSnapshot;
+      readonly message: Form | Commit | Finish | SendSnapshot | LateCommit;
     }
   /** Answers a `hello`. */
   | {
@@ -23,8 +24,13 @@ export type RunEffect =
       readonly step: number;
       readonly restore: boolean;
       readonly address?: PeerAddress;
+      /** It goes on from what it holds. */
+      readonly keep: boolean;
     }
-  /** Sends the state after `step` updates, from the last snapshot or the checkpoint, as frames. */
+  /**
+   * Sends the state after `step` updates, from the last snapshot or the checkpoint, as frames; at step 0
+   * tells the worker to initialise from the seed.
+   */
   | { readonly type: "send-state"; readonly workerId: number; readonly step: number }
   /** Says why and closes the link. */
   | { readonly type: "drop"; readonly workerId: number; readonly reject: Reject }

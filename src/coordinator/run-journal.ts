@@ -43,17 +43,17 @@ export class RunJournal {
   }
 
   /**
-   * Opens the files, cuts off half lines that a crash has left, and writes the `commits` line that it
-   * has left unsaid.
+   * Opens the files, cuts off half lines that a crash has left, and writes the lines that it has
+   * left unsaid.
    *
    * @throws {TrainerError} ERR_WRITE.
    */
   static open(options: JournalOptions): RunJournal {
     const journal = new RunJournal(options);
-    const { unrecorded, numStarts } = options.former;
+    const { missing, numStarts } = options.former;
     journal.#metrics.cut(() => true);
     journal.#events.cut(() => true);
-    if (unrecorded !== undefined) journal.record({ type: "commits", ...unrecorded });
+    for (const line of missing) journal.record(line);
     journal.record({ type: "start", step: options.former.step, restarts: numStarts });
     return journal;
   }

@@ -3,6 +3,8 @@ import type { PeerAddress } from "../protocol/messages.ts";
 
 /** What stays the same during a run: the decisions' constants. */
 export interface RunPlan {
+  /** Names the run with its configuration: who holds a state of another is not taken. */
+  readonly runId: string;
   /** Updates of the whole run. */
   readonly steps: number;
   /** Leaves per step, M. */
@@ -18,6 +20,8 @@ export interface RunPlan {
   /** Members without which the first step does not begin. */
   readonly minWorkers: number;
   readonly allReduce: Configuration["allReduce"];
+  /** Workers keep their state and call again when they lose us; local ones end with us. */
+  readonly canReunite: boolean;
   readonly limits: WaitLimits;
 }
 
@@ -25,6 +29,8 @@ export interface RunPlan {
 export interface WaitLimits {
   /** For the first `minWorkers`, and for anybody after the last worker was lost. */
   readonly gatherMs: number;
+  /** For workers of a coordinator that was killed to call again, while not all have. */
+  readonly reunionMs: number;
   /** From `welcome` or the first `state` frame to `prepared`: engines compile, parameters travel. */
   readonly prepareMs: number;
   /** From `form` to `linked`. */
@@ -51,6 +57,7 @@ export interface WaitLimits {
  */
 export const DEFAULT_WAIT_LIMITS: WaitLimits = {
   gatherMs: 600_000,
+  reunionMs: 15_000,
   prepareMs: 600_000,
   linkMs: 60_000,
   stepMsMin: 120_000,

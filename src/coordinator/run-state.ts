@@ -1,4 +1,4 @@
-import type { LeafRange, Ready, TensorShape } from "../protocol/messages.ts";
+import type { Held, LeafRange, Ready, TensorShape } from "../protocol/messages.ts";
 import type { CheckpointFacts, RunOutcome } from "./run-effects.ts";
 import type { RunPlan, WorkerPlace } from "./run-plan.ts";
 
@@ -16,6 +16,8 @@ export interface RunState {
   readonly phase: Phase;
   /** Whether a first fleet was formed: before, `minWorkers` are waited for; after, anybody. */
   readonly hasBegun: boolean;
+  /** Set while workers are awaited who have lost their coordinator, killed or cut off; see `reunite`. */
+  readonly reunion: Reunion | undefined;
   /** Nobody else is expected to come. */
   readonly isClosed: boolean;
   /** Steps below this are assigned in this generation. */
@@ -191,6 +193,25 @@ export interface CommitRange {
   readonly leaves: readonly (LeafRange & { readonly workerId: number | undefined })[];
 }
 
+/** The workers of a fleet all of whose links have ended, and what is known of its steps. */
+export interface Reunion {
+  readonly sinceMs: number;
+  readonly journal: JournalFacts;
+  /** What each that came back said it holds; entries of those lost again stay, and mean nothing. */
+  readonly held: ReadonlyMap<number, Omit<Held, "runId">>;
+}
+
+/** What the coordinator knows, or reads in the files of its killed predecessor. */
+export interface JournalFacts {
+  /** Steps committed. */
+  readonly step: number;
+  readonly trainLoss: number | undefined;
+  readonly validationLoss: number | undefined;
+  readonly evaluatedStep: number;
+  /** Members of the newest fleet. */
+  readonly memberIds: readonly number[];
+}
+
 /** Where a run starts: from the seed, or from a checkpoint. */
 export interface RunStart {
   readonly step: number;
@@ -200,6 +221,17 @@ export interface RunStart {
   readonly validationLoss: number | undefined;
   readonly evaluatedStep: number;
 }
+
+/** What a start takes over from those before. */
+export interface Heritage {
+  /** The newest membership number. */
+  readonly generation: number;
+  /** Set when the former coordinator was killed, and its workers may live on. */
+  readonly journal: JournalFacts | undefined;
+}
+
+/** The heritage of a run's first start. */
+export const NO_HERITAGE: Heritage = { generation: 0, journal: undefined };
 
 /** The start of a run that has no checkpoint yet. */
 export const FRESH_START: RunStart = {
@@ -211,11 +243,17 @@ export const FRESH_START: RunStart = {
 };
 
 /** The state before the first event. */
-export function initialRunState(plan: RunPlan, start: RunStart, nowMs: number): RunState {
+export function initialRunState(
+  plan: RunPlan,
+  start: RunStart,
+  nowMs: number,
+  { generation, journal }: Heritage = NO_HERITAGE,
+): RunState {
   const { step, digest, trainLoss, validationLoss, evaluatedStep } = start;
   return {
     ...{ plan, step, trainLoss, validationLoss, evaluatedStep },
-    generation: 0,
+    generation,
+    reunion: journal === undefined ? undefined : { sinceMs: nowMs, journal, held: new Map() },
     workers: new Map(),
     members: [],
     phase: { type: "gathering", sinceMs: nowMs },

@@ -60,7 +60,7 @@ function phaseWaits(state: RunState): readonly Wait[] {
   const { limits } = plan;
   switch (phase.type) {
     case "gathering": {
-      const what = `${numWorkersNeeded(state)} worker(s) to be ready; ${state.workers.size} linked`;
+      const what = gatherInWords(state);
       const { sinceMs } = phase;
       return [{ kind: "gather", workerIds: [], sinceMs, limitMs: limits.gatherMs, what }];
     }
@@ -85,6 +85,19 @@ function phaseWaits(state: RunState): readonly Wait[] {
     default:
       return assertNever(phase);
   }
+}
+
+function gatherInWords(state: RunState): string {
+  const { reunion, workers } = state;
+  if (reunion === undefined) {
+    return `${numWorkersNeeded(state)} worker(s) to be ready; ${workers.size} linked`;
+  }
+  const numBack = [...reunion.held.keys()].filter((workerId) => workers.has(workerId)).length;
+  const { journal } = reunion;
+  return (
+    `${journal.memberIds.length} worker(s) to come back with step ${journal.step}; ${numBack} ` +
+    `came, ${workers.size - numBack} new`
+  );
 }
 
 function stepWait(state: RunState): Wait {

@@ -12,6 +12,7 @@ import { asBytes, type TokenFeed } from "./token-feed.ts";
 export interface SupplyOptions {
   readonly configuration: Configuration;
   readonly meshSecret: string;
+  readonly runId: string;
   readonly feed: TokenFeed;
   readonly batches: ValidationBatches;
   readonly store: SnapshotStore;
@@ -30,8 +31,8 @@ export class WorkerSupply {
 
   /** Answers a `hello`. */
   welcome({ type, ...welcome }: Extract<RunEffect, { readonly type: "welcome" }>): void {
-    const { configuration, meshSecret, linkOf } = this.#options;
-    linkOf(welcome.workerId)?.send({ type, ...welcome, configuration, meshSecret });
+    const { configuration, meshSecret, runId, linkOf } = this.#options;
+    linkOf(welcome.workerId)?.send({ type, ...welcome, configuration, meshSecret, runId });
   }
 
   /** Sends each member its leaves of a step. @throws {TrainerError} ERR_DATA_DAMAGED. */
@@ -59,6 +60,10 @@ export class WorkerSupply {
 
   /** Sends the state after `step` updates. @throws {TrainerError} those of checkpoints. */
   async sendState(workerId: number, step: number): Promise<void> {
+    if (step === 0) {
+      this.#options.linkOf(workerId)?.send({ type: "initialise" });
+      return;
+    }
     await this.#options.store.lend(step, (state) => this.send(workerId, stateFrames(step, state)));
   }
 

@@ -101,7 +101,7 @@ function startWorker(options: LaunchOptions, share: Share): StartedWorker {
     String(numThreads),
     ...(device === "cpu" ? [] : ["--device", device]),
   ];
-  const args = [...first, "worker", options.url, ...where];
+  const args = [...first, "worker", options.url, ...where, ...ENDS_WITH_US];
   const child = spawn(executable, [...args, ...(options.workerArguments ?? [])], {
     stdio: ["ignore", "pipe", "pipe"],
     env: environmentOf(options, share),
@@ -125,6 +125,9 @@ function startWorker(options: LaunchOptions, share: Share): StartedWorker {
   });
   return { child, ended };
 }
+
+/** Without its coordinator, which is this process, a local worker is nobody's: it ends at once. */
+const ENDS_WITH_US = ["--coordinator-timeout", "0"];
 
 /**
  * glibc's allocator reads these when a process starts: it then keeps the memory of a step for the next

@@ -26,7 +26,10 @@ import {
   type Evaluated,
   type Finish,
   type Form,
+  type Held,
   type Hello,
+  type Initialise,
+  type LateCommit,
   type LeafRange,
   type Linked,
   type Message,
@@ -102,6 +105,10 @@ const members: Check<Form["members"]> = (value, path) => {
   throw refusal(path, value, "a list of different workers");
 };
 
+const runId = pattern(/^[\w-]{1,64}$/, "a run's id");
+
+const held = object<Held>({ runId, step: uint32, digest, hasSum: flag });
+
 const hello = object<Hello>({
   type: type("hello"),
   protocolVersion: uint32,
@@ -110,6 +117,7 @@ const hello = object<Hello>({
   peerPort: port,
   peerHost: { optional: host },
   peerFingerprint: { optional: fingerprint },
+  held: { optional: held },
 });
 
 const peerHello = object<PeerHello>({
@@ -196,6 +204,8 @@ export const MESSAGE_CHECKS: {
     configuration,
     step: uint32,
     restore: flag,
+    keep: flag,
+    runId,
     meshSecret: secret,
     address: { optional: address },
   }),
@@ -211,6 +221,8 @@ export const MESSAGE_CHECKS: {
   }),
   evaluate,
   "send-snapshot": object<SendSnapshot>({ type: type("send-snapshot"), step: uint32 }),
+  "late-commit": object<LateCommit>({ type: type("late-commit"), step: uint32 }),
+  initialise: object<Initialise>({ type: type("initialise") }),
   finish: object<Finish>({ type: type("finish"), reason }),
   "peer-hello": (value, path) => {
     const { protocolVersion } = record(value, path);

@@ -33,6 +33,17 @@ export interface TensorShape {
 
 // ---- worker to coordinator ----------------------------------------------------------------------
 
+/** The state that a worker keeps when its link to the coordinator ends. */
+export interface Held {
+  /** Of the run, from `welcome`. */
+  readonly runId: string;
+  /** Updates done. */
+  readonly step: number;
+  readonly digest: string;
+  /** Whether I said `ready` for `step`, heard no commit, and still hold the sum. */
+  readonly hasSum: boolean;
+}
+
 /** "I want to work for you." The first message on a link. */
 export interface Hello {
   readonly type: "hello";
@@ -47,6 +58,8 @@ export interface Hello {
   readonly peerHost?: string;
   /** Of the certificate that I show my peers; undefined: they reach me without TLS. */
   readonly peerFingerprint?: string;
+  /** What I hold of a run whose coordinator I have lost. */
+  readonly held?: Held;
 }
 
 /** "I have an engine and the parameters of `step`, whose digest is `digest`." The answer to `welcome`. */
@@ -147,6 +160,10 @@ export interface Welcome {
   readonly step: number;
   /** Parameters and optimizer moments follow as `state` frames. */
   readonly restore: boolean;
+  /** You go on from the state that your `hello` named; nothing is initialised. */
+  readonly keep: boolean;
+  /** Names the run, with its configuration: the same after a restart of the coordinator. */
+  readonly runId: string;
   /** What members of the mesh show one another; random, one per run. */
   readonly meshSecret: string;
   /** Where peers will dial you; for people. */
@@ -205,6 +222,20 @@ export interface SendSnapshot {
   readonly step: number;
 }
 
+/**
+ * "The sum of `step` that you hold counts, though its commit did not reach you: update." To a worker that
+ * came back; answered by `prepared`.
+ */
+export interface LateCommit {
+  readonly type: "late-commit";
+  readonly step: number;
+}
+
+/** "Initialise from the seed again." To one who is no member; answered by `prepared` at step 0. */
+export interface Initialise {
+  readonly type: "initialise";
+}
+
 /** "The run has ended; you are free." */
 export interface Finish {
   readonly type: "finish";
@@ -220,6 +251,8 @@ export type CoordinatorToWorker =
   | Commit
   | Evaluate
   | SendSnapshot
+  | LateCommit
+  | Initialise
   | Finish;
 
 // ---- worker to worker ---------------------------------------------------------------------------

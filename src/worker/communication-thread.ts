@@ -4,13 +4,15 @@ import { machineClock, systemClock } from "../base/clock.ts";
 import { TrainerError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { noProfiler } from "../base/profiler.ts";
+import { hash32, seededRandom } from "../base/random.ts";
 import { SpanRing } from "../base/span-ring.ts";
 import { PROTOCOL_VERSION } from "../protocol/messages.ts";
 import { dial } from "../transport/dial.ts";
 import { SlotFolder } from "../transport/slot-folder.ts";
-import { Communication } from "./communication.ts";
+import { Communication, type CommunicationOptions } from "./communication.ts";
 import { dialUntil } from "./dial-until.ts";
 import { openMeshDoor } from "./mesh-door.ts";
+import { redial } from "./redial.ts";
 import type {
   CommunicationSettings,
   LogLine,
@@ -45,8 +47,10 @@ try {
 }
 
 async function communicate(): Promise<void> {
-  const { url, isNetworkTrusted, place, timeoutMs, name, packageVersion } = settings;
-  const coordinator = await dialUntil(() => dial({ url, isNetworkTrusted, slotFolder }), {
+  const { url, isNetworkTrusted, place, timeoutMs, coordinatorTimeoutMs } = settings;
+  const { name, packageVersion } = settings;
+  const dialOnce = () => dial({ url, isNetworkTrusted, slotFolder });
+  const coordinator = await dialUntil(dialOnce, {
     ...{ timeoutMs, clock: systemClock },
   });
   let communication: Communication | undefined;
@@ -54,15 +58,28 @@ async function communicate(): Promise<void> {
     ...{ url, isNetworkTrusted, place, slotFolder },
     onLink: (link) => defined(communication, "the secret that peers show").accept(link),
   });
-  coordinator.send({
-    ...{ type: "hello", protocolVersion: PROTOCOL_VERSION, name, packageVersion },
+  const hello = {
+    ...({ type: "hello", protocolVersion: PROTOCOL_VERSION, name, packageVersion } as const),
     ...door.place,
     ...(settings.peerPort === undefined ? {} : { peerPort: settings.peerPort }),
-  });
+  };
+  coordinator.send(hello);
+  const random = seededRandom(hash32(process.pid, [Date.now() % 2 ** 32]));
+  const reconnect: CommunicationOptions["reconnect"] = async (held, isOver) => {
+    const link = await redial({
+      dialOnce,
+      ...{ timeoutMs: coordinatorTimeoutMs, clock: systemClock, random, isOver },
+      onWait: (text) => log.warn(text),
+    });
+    link?.send(held === undefined ? hello : { ...hello, held });
+    return link;
+  };
   const made = new Communication({
     coordinator,
     dialPeer: (address, label) => door.dialPeer(address, label),
     onMeshSecret: (secret) => door.admit(secret),
+    ...(coordinatorTimeoutMs === 0 ? {} : { reconnect }),
+    say: (text) => log.warn(text),
     clock: systemClock,
     profiler,
     tell,

@@ -5,7 +5,7 @@ import type { Profiler } from "../base/profiler.ts";
 import { COORDINATOR_ID } from "../collective/exchange-plan.ts";
 import { attachKernels } from "../kernels/kernels.ts";
 import type { Link } from "../protocol/link.ts";
-import type { Form, Message, PeerAddress, Welcome } from "../protocol/messages.ts";
+import type { Form, Held, Message, PeerAddress, Welcome } from "../protocol/messages.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
 import { ExchangeDesk } from "./exchange-desk.ts";
 import { PeerMesh } from "./peer-mesh.ts";
@@ -19,6 +19,13 @@ export interface CommunicationOptions {
   dialPeer(address: PeerAddress, label: string): Promise<Link>;
   /** What peers show one another from now on. */
   onMeshSecret?(secret: string): void;
+  /**
+   * Gets another link to the coordinator, on which `hello` has been sent with what is held. Undefined: a
+   * lost coordinator is the end.
+   */
+  reconnect?(held: Held | undefined, isOver: () => boolean): Promise<Link | undefined>;
+  /** To people. */
+  say?(text: string): void;
   readonly clock: Clock;
   /** To the compute thread. */
   tell(message: ToCompute): void;
@@ -42,6 +49,9 @@ interface Attached {
 export class Communication {
   readonly #options: CommunicationOptions;
   readonly #mesh: PeerMesh;
+  #coordinator: Link;
+  /** Whether `#coordinator` has ended, and another link is not there yet. */
+  #isLost: boolean = false;
   #welcome: Welcome | undefined;
   #form: Form | undefined;
   #attached: Attached | undefined;
@@ -49,6 +59,8 @@ export class Communication {
   /** State frames that came before the memory. */
   #early: TensorFrame[] = [];
   #isOver: boolean = false;
+  /** Whether a replayed sum, or a part of one, has come into the buffer since the last exchange. */
+  #isSumReplayed: boolean = false;
 
   constructor(options: CommunicationOptions) {
     this.#options = options;
@@ -62,16 +74,68 @@ export class Communication {
         this.#say({ type: "peer-lost", generation, peerId, reason });
       },
     });
-    options.coordinator.listen({
+    this.#coordinator = options.coordinator;
+    this.#listen(options.coordinator);
+  }
+
+  #listen(link: Link): void {
+    link.listen({
       onMessage: (message) => this.#guarded(() => this.#onMessage(message)),
       onTensor: (frame) => this.#guarded(() => this.#onCoordinatorFrame(frame)),
-      onClose: (reason) =>
-        this.#fail(
-          "ERR_COORDINATOR_LOST",
-          `The link to the coordinator at ${options.coordinator.label} has ended: ${reason}. ` +
-            "Look at its log; start this worker again when it runs.",
-        ),
+      onClose: (reason) => this.#guarded(() => this.#onLost(link.label, reason)),
     });
+  }
+
+  /** The link to the coordinator has ended: the fleet is given up, the state is kept. */
+  #onLost(label: string, reason: string): void {
+    if (this.#options.reconnect === undefined) {
+      this.#fail(
+        "ERR_COORDINATOR_LOST",
+        `The link to the coordinator at ${label} has ended: ${reason}. Look at its log; start this ` +
+          "worker again when it runs.",
+      );
+      return;
+    }
+    this.#isLost = true;
+    this.#form = undefined;
+    this.#attached?.desk.abort();
+    this.#mesh.close("the coordinator is lost");
+    this.#options.say?.(`The link to the coordinator at ${label} has ended: ${reason}.`);
+    // Who was not welcome yet has nothing to keep, and nobody who could tell.
+    if (this.#welcome === undefined) this.#reconnect(undefined);
+    else this.#options.tell({ type: "coordinator-lost" });
+  }
+
+  #reconnect(held: Held | undefined): void {
+    const isOver = () => this.#isOver;
+    this.#options.reconnect?.(held, isOver).then(
+      (link) => {
+        if (link === undefined) return;
+        if (this.#isOver) {
+          link.close("this worker ends");
+          return;
+        }
+        this.#coordinator = link;
+        this.#isLost = false;
+        this.#listen(link);
+      },
+      (error: unknown) => this.fail(error),
+    );
+  }
+
+  /** What the compute thread holds, unless a state was on its way when the link ended. */
+  #onHolding(held: Omit<Held, "runId"> | undefined): void {
+    if (!this.#isLost) return;
+    const isWhole = this.#attached?.state.isWhole ?? true;
+    const isSumOurs = !this.#isSumReplayed;
+    const { runId } = defined(this.#welcome, "the welcome before the loss");
+    this.#early = [];
+    this.#attached?.state.forget();
+    this.#reconnect(
+      held === undefined || !isWhole
+        ? undefined
+        : { ...held, runId, hasSum: held.hasSum && isSumOurs },
+    );
   }
 
   /** Takes a peer that called. */
@@ -88,7 +152,10 @@ export class Communication {
         this.#attaching = this.#attach(message);
         return this.#attaching;
       case "send":
-        this.#options.coordinator.send(message.message);
+        this.#coordinator.send(message.message);
+        return;
+      case "holding":
+        this.#onHolding(message.held);
         return;
       case "begin":
         this.#begin(message);
@@ -97,7 +164,7 @@ export class Communication {
         this.#attached?.desk.addPartial(message, message.node, message.byteOffset);
         return;
       case "snapshot":
-        await sendSnapshot(this.#options.coordinator, message.step, message.buffer);
+        await sendSnapshot(this.#coordinator, message.step, message.buffer);
         this.#options.tell({ type: "snapshot-sent" });
         return;
       case "sum":
@@ -121,7 +188,9 @@ export class Communication {
   #onMessage(message: Message): void {
     switch (message.type) {
       case "welcome":
+        this.#checkRun(message);
         this.#welcome = message;
+        this.#attached?.desk.beginAgain(message.workerId);
         this.#options.onMeshSecret?.(message.meshSecret);
         this.#mesh.introduce(message.workerId, message.meshSecret);
         this.#options.tell({ type: "work", message });
@@ -133,6 +202,8 @@ export class Communication {
       case "commit":
       case "evaluate":
       case "send-snapshot":
+      case "late-commit":
+      case "initialise":
         this.#options.tell({ type: "work", message });
         return;
       case "reject":
@@ -160,6 +231,16 @@ export class Communication {
       default:
         assertNever(message);
     }
+  }
+
+  /** A coordinator that we call again may conduct another run by now. */
+  #checkRun({ runId }: Welcome): void {
+    if (this.#welcome === undefined || this.#welcome.runId === runId) return;
+    throw new TrainerError(
+      "ERR_COORDINATOR_LOST",
+      "The coordinator was lost, and who answers there now conducts another run, or this one with other " +
+        "settings. Start this worker again.",
+    );
   }
 
   #onForm(form: Form): void {
@@ -203,10 +284,12 @@ export class Communication {
     const links =
       map.allReduce === "mesh"
         ? new Map(this.#mesh.links)
-        : new Map([[COORDINATOR_ID, this.#options.coordinator]]);
+        : new Map([[COORDINATOR_ID, this.#coordinator]]);
     // A member's link that has just been lost: the coordinator forms another generation.
     const isWhole = map.allReduce === "star" || links.size >= memberIds.length - 1;
-    if (isWhole) desk.begin(moment, ranges, { memberIds, links });
+    if (!isWhole) return;
+    this.#isSumReplayed = false;
+    desk.begin(moment, ranges, { memberIds, links });
   }
 
   #onCoordinatorFrame(frame: TensorFrame): void {
@@ -218,6 +301,7 @@ export class Communication {
   }
 
   #takeSum(frame: TensorFrame): void {
+    this.#isSumReplayed = true;
     const step = defined(this.#attached, "the memory").state.takeSum(frame);
     if (step !== undefined) this.#options.tell({ type: "replayed", step });
   }
@@ -242,7 +326,7 @@ export class Communication {
   }
 
   #say(message: Parameters<Link["send"]>[0]): void {
-    this.#options.coordinator.send(message);
+    this.#coordinator.send(message);
   }
 
   #guarded(action: () => void): void {
@@ -265,7 +349,7 @@ export class Communication {
     this.#isOver = true;
     this.#attached?.desk.abort();
     this.#mesh.close(reason);
-    this.#options.coordinator.close(reason);
+    this.#coordinator.close(reason);
     this.#options.onEnd();
   }
 }

@@ -1,17 +1,19 @@
 import { assert, assertNever, defined } from "../base/assert.ts";
+import { TrainerError } from "../base/errors.ts";
 import { noProfiler, type Profiler, type SpanName } from "../base/profiler.ts";
 import type { TensorPlace } from "../base/tensor-place.ts";
 import type { LeafFold } from "../collective/leaf-fold.ts";
 import type { EngineDescription } from "../engine/engine.ts";
-import type { Assign, Commit } from "../protocol/messages.ts";
+import type { Assign, Commit, Welcome } from "../protocol/messages.ts";
 import { errorOf } from "./error-of.ts";
-import type { Stamped, ToCommunication, ToCompute, Told } from "./thread-messages.ts";
+import type { Stamped, ToCommunication, ToCompute, Told, WorkMessage } from "./thread-messages.ts";
 import type { Trainer } from "./trainer.ts";
 import {
   type Attempt,
   initialWorkState,
   leavesDone,
   nextTask,
+  orphaned,
   type Task,
   take,
   takeReplay,
@@ -21,6 +23,7 @@ import {
 
 /** What the compute thread works with. */
 export interface ComputeMeans {
+  /** The first; another comes with each welcome after a loss of the coordinator. */
   readonly workerId: number;
   readonly layout: readonly TensorPlace[];
   readonly description: EngineDescription;
@@ -43,6 +46,9 @@ export interface Ended {
 export class ComputeThread {
   readonly #means: ComputeMeans;
   #state = initialWorkState(0);
+  #workerId: number;
+  /** Whether parameters and moments are those of a step, and not half of them. */
+  #hasState: boolean = false;
   #fold: LeafFold | undefined;
   #ended: Ended | undefined;
   #failure: unknown;
@@ -57,15 +63,28 @@ export class ComputeThread {
 
   constructor(means: ComputeMeans) {
     this.#means = means;
+    this.#workerId = means.workerId;
     this.#profiler = means.profiler ?? noProfiler;
   }
 
   /** The parameters of `step` lie in memory: begins with them, and says so. */
   begin(step: number): void {
-    const { trainer, layout, description } = this.#means;
     assert(this.#state.memberIndex === -1, "a member was given another state");
     this.#state = initialWorkState(step);
-    trainer.putParameters();
+    this.#hasState = true;
+    this.#means.trainer.putParameters();
+    this.#sayPrepared();
+  }
+
+  /** Begins from the seed. */
+  initialise(): void {
+    this.#means.trainer.initialise();
+    this.begin(0);
+  }
+
+  #sayPrepared(): void {
+    const { trainer, layout, description } = this.#means;
+    const { step } = this.#state;
     const { engine, device, runtime, numThreads } = description;
     this.#say({
       ...{ type: "prepared", step, digest: trainer.digest() },
@@ -115,14 +134,16 @@ export class ComputeThread {
   #take(message: ToCompute): void {
     switch (message.type) {
       case "work":
-        assert(message.message.type !== "welcome", "a second welcome");
-        this.#state = take(this.#state, message.message, this.#means.workerId);
+        this.#takeWork(message.message);
         return;
       case "summed":
         this.#state = takeSum(this.#state, message);
         return;
       case "restored":
         this.begin(message.step);
+        return;
+      case "coordinator-lost":
+        this.#state = orphaned(this.#state);
         return;
       case "snapshot-sent":
         this.#state = { ...this.#state, isSnapshotLeaving: false };
@@ -141,6 +162,45 @@ export class ComputeThread {
       default:
         assertNever(message);
     }
+  }
+
+  #takeWork(message: WorkMessage): void {
+    switch (message.type) {
+      case "welcome":
+        this.#onWelcomeBack(message);
+        return;
+      case "late-commit":
+        this.#lateCommit(message.step);
+        return;
+      case "initialise":
+        this.initialise();
+        return;
+      default:
+        this.#state = take(this.#state, message, this.#workerId);
+    }
+  }
+
+  /** The coordinator is there again, or its heir. */
+  #onWelcomeBack({ workerId, keep, restore }: Welcome): void {
+    assert(this.#state.memberIndex === -1, "a second welcome to a member");
+    this.#workerId = workerId;
+    if (keep) this.#sayPrepared();
+    else if (!restore) this.initialise();
+    else this.#hasState = false;
+  }
+
+  /** The sum that we kept counts after all. */
+  #lateCommit(step: number): void {
+    if (!this.#state.hasSum || this.#state.step !== step) {
+      throw new TrainerError(
+        "ERR_PROTOCOL",
+        `The coordinator says that step ${step} counts, but this worker has no sum of it: it is at ` +
+          `step ${this.#state.step}. Check that all run one version.`,
+      );
+    }
+    this.#means.trainer.update(step);
+    this.#state = initialWorkState(step + 1);
+    this.#sayPrepared();
   }
 
   async #woken(): Promise<void> {
@@ -194,6 +254,13 @@ export class ComputeThread {
         // A copy: training goes on while it leaves.
         this.#means.tell({ type: "snapshot", step, buffer: trainer.copyState() });
         break;
+      case "hold": {
+        this.#state = taskDone(this.#state, task);
+        const { hasSum } = this.#state;
+        const held = { step, digest: trainer.digest(), hasSum };
+        this.#means.tell({ type: "holding", held: this.#hasState ? held : undefined });
+        return;
+      }
       default:
         assertNever(task);
     }

@@ -12,6 +12,7 @@ import type { MemoryMap } from "./thread-messages.ts";
 
 /** What the desk needs. */
 export interface ExchangeDeskOptions {
+  /** Ours, until `beginAgain` gives another. */
   readonly selfId: number;
   readonly map: MemoryMap;
   /** Attached to the memory of `map`. */
@@ -33,7 +34,8 @@ export interface Fleet {
 /** Runs one exchange after another; at most one is open. */
 export class ExchangeDesk {
   readonly #options: ExchangeDeskOptions;
-  readonly #mailbox: FrameMailbox;
+  #mailbox: FrameMailbox;
+  #selfId: number;
   /** Everything that touches the exchange goes through here, one after another. */
   #queue: Promise<void> = Promise.resolve();
   #exchange: Exchange | undefined;
@@ -45,9 +47,14 @@ export class ExchangeDesk {
   constructor(options: ExchangeDeskOptions) {
     this.#options = options;
     this.#profiler = options.profiler ?? noProfiler;
-    const { numParams, numLeaves } = options.map;
-    const bytesPerPeerMax = mailboxBytesPerPeer(numParams + 1, numLeaves);
-    this.#mailbox = new FrameMailbox({ bytesPerPeerMax });
+    this.#selfId = options.selfId;
+    this.#mailbox = this.#newMailbox();
+  }
+
+  /** Another coordinator knows us by another id, and nothing of former generations counts. */
+  beginAgain(selfId: number): void {
+    this.#selfId = selfId;
+    this.#mailbox = this.#newMailbox();
   }
 
   /** Opens the exchange of a moment: the sum buffer is free. */
@@ -100,7 +107,8 @@ export class ExchangeDesk {
   }
 
   #open(moment: Moment, ranges: readonly LeafRange[], { memberIds, links }: Fleet): void {
-    const { selfId, map, kernels, onSummed, onViolation } = this.#options;
+    const { map, kernels, onSummed, onViolation } = this.#options;
+    const selfId = this.#selfId;
     const { generation, step } = moment;
     assert(memberIds.length === ranges.length, "a range for each member");
     const members = memberIds.map((id, i) => ({ id, range: defined(ranges[i], "a range") }));
@@ -130,6 +138,11 @@ export class ExchangeDesk {
     if (startMs !== undefined) this.#profiler.end("exchange", startMs, step);
     this.#idleSinceMs = undefined;
     this.#exchangeStartMs = undefined;
+  }
+
+  #newMailbox(): FrameMailbox {
+    const { numParams, numLeaves } = this.#options.map;
+    return new FrameMailbox({ bytesPerPeerMax: mailboxBytesPerPeer(numParams + 1, numLeaves) });
   }
 
   #enqueue(action: () => void | Promise<void>): void {

@@ -5,7 +5,6 @@ import type { Log } from "../base/log.ts";
 import { type FleetConfiguration, modelOf } from "../configuration/configuration.ts";
 import { resolveConfiguration } from "../configuration/resolve-configuration.ts";
 import { createEngine } from "../engine/create-engine.ts";
-import { initialParameters } from "../model/initial-parameters.ts";
 import { parameterLayout } from "../model/parameter-layout.ts";
 import type { Welcome, WorkerFailed } from "../protocol/messages.ts";
 import { formatHostPort } from "../transport/join-url.ts";
@@ -40,6 +39,8 @@ export interface WorkerOptions {
   readonly environment?: Environment;
   /** Longest wait for the coordinator to take the first call. */
   readonly timeoutMs: number;
+  /** How long to call a coordinator that was lost, keeping the state; 0: end at once. */
+  readonly coordinatorTimeoutMs: number;
   /** For people, for example "host-b/4711". */
   readonly name: string;
   readonly packageVersion: string;
@@ -70,16 +71,20 @@ const GOODBYE_MS = 3000;
  *
  * This thread computes; a second one talks, since a native graph call blocks the thread that makes it.
  *
- * @throws {TrainerError} ERR_COORDINATOR_LOST when its link closes or falls silent, ERR_REJECTED or a
+ * A link that closes or falls silent is made anew for `coordinatorTimeoutMs`; what was trained is kept.
+ *
+ * @throws {TrainerError} ERR_COORDINATOR_LOST when it stays lost, ERR_REJECTED or a
  *   code of the coordinator's when it does not take this worker or drops it, ERR_WORKER_STOPPED on
  *   `stopSignal`, and those of dialling, memory and engines.
  */
 export async function runWorker(options: WorkerOptions): Promise<WorkerOutcome> {
-  const { url, timeoutMs, name, packageVersion, peerPort, log, sharesMemory = true } = options;
+  const { url, timeoutMs, coordinatorTimeoutMs, name, packageVersion, peerPort, log } = options;
+  const { sharesMemory = true } = options;
   const profile = options.profileFolder === undefined ? undefined : keepProfile();
   const spanMemory = profile?.communicationMemory;
   const settings: CommunicationSettings = {
-    ...{ url, timeoutMs, name, packageVersion, peerPort, spanMemory, sharesMemory },
+    ...{ url, timeoutMs, coordinatorTimeoutMs, name, packageVersion, peerPort, spanMemory },
+    sharesMemory,
     isNetworkTrusted: options.isNetworkTrusted ?? false,
     place: options.place ?? {},
   };
@@ -173,10 +178,7 @@ async function work(
     trainer,
     ...profiling,
   });
-  if (!welcome.restore) {
-    memory.parameters.set(initialParameters(model, configuration.seed));
-    compute.begin(welcome.step);
-  }
+  if (!welcome.restore) compute.initialise();
   inbox.handOver(compute);
   try {
     // Awaited here: the engine is disposed of when this function ends.

@@ -21,6 +21,16 @@ export class StateDesk {
     this.#sum = sum;
   }
 
+  /** Whether no state is half here. */
+  get isWhole(): boolean {
+    return this.#assembly === undefined || this.#assembly.isComplete;
+  }
+
+  /** What was on its way will not be finished. */
+  forget(): void {
+    this.#assembly = undefined;
+  }
+
   /**
    * Takes a frame of a state.
    *

@@ -7,6 +7,9 @@ import type {
   Evaluate,
   Evaluated,
   Form,
+  Held,
+  Initialise,
+  LateCommit,
   LeafRange,
   Moment,
   Prepared,
@@ -25,6 +28,8 @@ export interface CommunicationSettings {
   readonly isNetworkTrusted: boolean;
   readonly place: MeshPlace;
   readonly timeoutMs: number;
+  /** How long to call a coordinator that was lost; 0: not at all. */
+  readonly coordinatorTimeoutMs: number;
   readonly name: string;
   readonly packageVersion: string;
   /** The port that peers are told to call instead of the one listened on; undefined: the latter. */
@@ -46,7 +51,15 @@ export interface LogLine {
 export type Stamped<Words> = Words & { readonly toldMs?: number };
 
 /** What the coordinator says to the compute thread, by way of the communication thread. */
-export type WorkMessage = Welcome | Form | Assign | Commit | Evaluate | SendSnapshot;
+export type WorkMessage =
+  | Welcome
+  | Form
+  | Assign
+  | Commit
+  | Evaluate
+  | SendSnapshot
+  | LateCommit
+  | Initialise;
 
 /** Everything that the communication thread says to the compute thread. */
 export type ToCompute =
@@ -59,6 +72,8 @@ export type ToCompute =
   | { readonly type: "sum-sent"; readonly buffer: SharedArrayBuffer }
   /** "The gradient sum of this moment lies in `sum`." */
   | ({ readonly type: "summed" } & Moment)
+  /** "The coordinator is lost: finish what it said, give up the fleet, and tell what you hold." */
+  | { readonly type: "coordinator-lost" }
   /** "The snapshot has left; its buffer is yours again." */
   | { readonly type: "snapshot-sent" }
   /** "The coordinator has ended the run, or its part with us." My last message. */
@@ -96,6 +111,8 @@ export type ToCommunication =
   | { readonly type: "snapshot"; readonly step: number; readonly buffer: SharedArrayBuffer }
   /** "Send this copy of a committed step's sum": f32[numParams + 1]. */
   | { readonly type: "sum"; readonly step: number; readonly buffer: SharedArrayBuffer }
+  /** "This is what I hold", without the coordinator; undefined: nothing whole. */
+  | { readonly type: "holding"; readonly held: Omit<Held, "runId"> | undefined }
   /** "Say goodbye and end." */
   | { readonly type: "close"; readonly reason: string };
 

@@ -3,8 +3,9 @@ import { digestOf } from "../base/digest.ts";
 import { noProfiler, type Profiler } from "../base/profiler.ts";
 import type { TensorPlace } from "../base/tensor-place.ts";
 import { LeafFold } from "../collective/leaf-fold.ts";
-import { type Configuration, leavesPerStep } from "../configuration/configuration.ts";
+import { type Configuration, leavesPerStep, modelOf } from "../configuration/configuration.ts";
 import type { Engine } from "../engine/engine.ts";
+import { initialParameters } from "../model/initial-parameters.ts";
 import { applyUpdate, gradientNormOf } from "../optimizer/apply-update.ts";
 import type { Evaluate, LeafRange } from "../protocol/messages.ts";
 import type { ProbedStep } from "./step-probe.ts";
@@ -45,6 +46,14 @@ export class Trainer {
     this.#options = options;
     this.#profiler = options.profiler ?? noProfiler;
     this.#numTokens = batchSize * contextLength;
+  }
+
+  /** Sets parameters and moments to those of step 0, made from the seed. */
+  initialise(): void {
+    const { configuration, memory } = this.#options;
+    memory.parameters.set(initialParameters(modelOf(configuration), configuration.seed));
+    memory.firstMoments.fill(0);
+    memory.secondMoments.fill(0);
   }
 
   /** Hands the parameters in memory to the engine. */

@@ -20,6 +20,10 @@ export interface WorkState {
   readonly replay: number | undefined;
   /** Whether the snapshot's buffer is on its way out. */
   readonly isSnapshotLeaving: boolean;
+  /** The coordinator is lost: what it said is finished, then told what is held. */
+  readonly isOrphan: boolean;
+  /** Whether `sum` holds the sum of `step`, said `ready` for, though the fleet it was made in is over. */
+  readonly hasSum: boolean;
 }
 
 /** How far the current step is. */
@@ -37,7 +41,9 @@ export type Task =
   | { readonly type: "leaf" }
   /** Computes the norm of the sum and reports. */
   | { readonly type: "report" }
-  | { readonly type: "evaluate"; readonly evaluate: Evaluate };
+  | { readonly type: "evaluate"; readonly evaluate: Evaluate }
+  /** Gives up the fleet, and tells what is held. */
+  | { readonly type: "hold" };
 
 /** The state of a worker that holds the parameters of `step` and is no member yet. */
 export function initialWorkState(step: number): WorkState {
@@ -45,6 +51,7 @@ export function initialWorkState(step: number): WorkState {
     ...{ generation: 0, step, memberIndex: -1, assigned: new Map(), attempt: "none" },
     ...{ commit: undefined, evaluations: [], replay: undefined },
     ...{ snapshots: [], isSnapshotLeaving: false },
+    ...{ isOrphan: false, hasSum: false },
   };
 }
 
@@ -69,6 +76,11 @@ export function take(
     default:
       return assertNever(message);
   }
+}
+
+/** The coordinator is lost: a commit that was heard still counts, all else that it asked does not. */
+export function orphaned(state: WorkState): WorkState {
+  return { ...state, isOrphan: true, assigned: new Map(), evaluations: [], snapshots: [] };
 }
 
 /**
@@ -119,7 +131,9 @@ export function takeSum(state: WorkState, { generation, step }: Moment): WorkSta
 
 /** The sum of a step that others have committed lies there. Not for members, nor for another step. */
 export function takeReplay(state: WorkState, step: number): WorkState {
-  if (state.memberIndex === -1 && state.step === step) return { ...state, replay: step };
+  if (state.memberIndex === -1 && state.step === step) {
+    return { ...state, replay: step, hasSum: false };
+  }
   const who = state.memberIndex === -1 ? "this worker" : "this worker, a member,";
   throw new TrainerError(
     "ERR_PROTOCOL",
@@ -137,6 +151,7 @@ export function takeReplay(state: WorkState, step: number): WorkState {
 export function nextTask(state: WorkState): Task | undefined {
   const { commit, snapshots, evaluations, attempt, step, isSnapshotLeaving, replay } = state;
   if (replay !== undefined) return { type: "replay", step: replay };
+  if (state.isOrphan) return commit === undefined ? { type: "hold" } : { type: "update", commit };
   if (snapshots.includes(step) && !isSnapshotLeaving) return { type: "snapshot", step };
   if (commit !== undefined) return { type: "update", commit };
   if (attempt === "summed") return { type: "report" };
@@ -160,16 +175,22 @@ export function taskDone(state: WorkState, task: Task): WorkState {
     case "update": {
       const assigned = new Map(state.assigned);
       assigned.delete(state.step);
-      return { ...state, assigned, step: state.step + 1, attempt: "none", commit: undefined };
+      const step = state.step + 1;
+      return { ...state, assigned, step, attempt: "none", commit: undefined, hasSum: false };
     }
     case "begin":
-      return { ...state, attempt: "computing" };
+      // The exchange takes the buffer of the sum.
+      return { ...state, attempt: "computing", hasSum: false };
     case "leaf":
       return state;
     case "report":
       return { ...state, attempt: "ready" };
     case "evaluate":
       return { ...state, evaluations: state.evaluations.filter((one) => one !== task.evaluate) };
+    case "hold": {
+      const hasSum = state.hasSum || state.attempt === "ready";
+      return { ...initialWorkState(state.step), hasSum };
+    }
     default:
       return assertNever(task);
   }

@@ -35,7 +35,7 @@ const rows = (to: number) => Array.from({ length: to }, (_, i) => ({ step: i + 1
 test("a new run has nothing behind it", () => {
   expect(readFormerRun(run)).toMatchObject({
     ...{ numStarts: 0, hasEnded: false, step: 0, generation: 0, nextWorkerId: 0, memberIds: [] },
-    unrecorded: undefined,
+    missing: [],
   });
 });
 
@@ -46,22 +46,32 @@ test("a killed run tells its last row, its fleet and the commits that it had not
     ...{ numStarts: 1, hasEnded: false, step: 4, trainLoss: 0 },
     ...{ validationLoss: 2.5, evaluatedStep: 4, generation: 2, nextWorkerId: 3 },
     memberIds: [0, 2],
-    unrecorded: { from: 1, to: 4, generation: 2, leaves: LEAVES },
+    missing: [{ type: "commits", from: 1, to: 4, generation: 2, leaves: LEAVES }],
   });
 });
 
-test.each([
-  ["its commits line", { type: "commits", from: 1, to: 4, generation: 2, leaves: LEAVES }],
-  ["a rewind", { type: "rewind", step: 0, from: 4 }],
-])("a range of leaves that was closed by %s is not recorded again", (_what, closing) => {
+test("a range of leaves that has its commits line is not recorded again", () => {
   const opened = { type: "leaves", from: 1, generation: 2, leaves: LEAVES };
-  leave(rows(4), [...BEGINNING, opened, closing]);
-  expect(readFormerRun(run).unrecorded).toBeUndefined();
+  leave(rows(4), [...BEGINNING, opened, { ...opened, type: "commits", to: 4 }]);
+  expect(readFormerRun(run).missing).toEqual([]);
+});
+
+test("a rewind that was not recorded is, when the rows end before the commits", () => {
+  leave(rows(2), [
+    ...BEGINNING,
+    { type: "commits", from: 0, to: 4, generation: 2, leaves: LEAVES },
+  ]);
+  expect(readFormerRun(run).missing).toEqual([{ type: "rewind", step: 2, from: 4 }]);
+});
+
+test("rows whose leaves a power cut has taken from the events are named as a gap", () => {
+  leave(rows(4), BEGINNING);
+  expect(readFormerRun(run).missing).toEqual([{ type: "journal-gap", from: 0, to: 4 }]);
 });
 
 test("a range of leaves that was opened before its first row has no commit", () => {
   leave(rows(4), [...BEGINNING, { type: "leaves", from: 4, generation: 2, leaves: LEAVES }]);
-  expect(readFormerRun(run).unrecorded).toBeUndefined();
+  expect(readFormerRun(run).missing).toEqual([]);
 });
 
 test("a run that has ended says so, until it is started again", () => {

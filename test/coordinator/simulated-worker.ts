@@ -5,6 +5,7 @@ import type {
   Assign,
   Commit,
   Form,
+  Held,
   LeafRange,
   Prepared,
   WorkerToCoordinator,
@@ -14,7 +15,12 @@ import type {
 export type Delivery =
   | Extract<RunEffect, { readonly type: "send" }>["message"]
   | { readonly type: "reject" }
-  | { readonly type: "welcome"; readonly step: number; readonly restore: boolean }
+  | {
+      readonly type: "welcome";
+      readonly step: number;
+      readonly restore: boolean;
+      readonly keep: boolean;
+    }
   | { readonly type: "state"; readonly step: number; readonly parameters: number }
   /** The sum of a committed step, for one that catches up. */
   | { readonly type: "replay"; readonly step: number }
@@ -47,6 +53,10 @@ export class Exchanges {
     this.#contributions.set(key, ranges.set(workerId, range));
   }
 
+  clear(): void {
+    this.#contributions.clear();
+  }
+
   isWhole(generation: number, step: number, members: readonly number[]): boolean {
     const ranges = this.#contributions.get(`${generation}/${step}`);
     return members.every((workerId) => ranges?.has(workerId) === true);
@@ -55,7 +65,8 @@ export class Exchanges {
 
 /** A worker as the coordinator sees it, without threads, sockets and arithmetic. */
 export class SimulatedWorker {
-  readonly id: number;
+  /** Another one after each loss of the coordinator. */
+  id: number;
   parameters = SEED_PARAMETERS;
   step = 0;
   /** Set when it has left: by the coordinator's word, or killed. */
@@ -63,12 +74,19 @@ export class SimulatedWorker {
   isFrozen: boolean = false;
   /** Does nothing more, though its link lives. */
   isStuck: boolean = false;
+  /** Its link has ended; it calls again once it has heard what was still under way. */
+  isOrphan: boolean = false;
+  /** Steps that it updated with, in order. */
+  readonly updates: number[] = [];
   readonly inbox: Delivery[] = [];
   readonly outbox: Saying[] = [];
   readonly #exchanges: Exchanges;
   #form: Form | undefined;
   #assigned = new Map<number, Omit<Assign, "tokens">>();
   #attempt: "none" | "exchanging" | "ready" = "none";
+  #hasState: boolean = false;
+  /** Whether it holds the sum of `step`, having lost the coordinator before the commit. */
+  #hasSum: boolean = false;
 
   constructor(id: number, exchanges: Exchanges) {
     this.id = id;
@@ -77,7 +95,8 @@ export class SimulatedWorker {
 
   /** Whether it could do something by itself: compute its leaves, or take the finished sum. */
   get canWork(): boolean {
-    if (this.isGone || this.isFrozen || this.isStuck || this.#form === undefined) return false;
+    if (this.isGone || this.isFrozen || this.isStuck || this.isOrphan) return false;
+    if (this.#form === undefined) return false;
     if (this.#attempt === "none") return this.#assigned.has(this.step);
     return this.#attempt === "exchanging" && this.#isSumWhole(this.#form);
   }
@@ -91,6 +110,7 @@ export class SimulatedWorker {
       const index = form.members.findIndex(({ workerId }) => workerId === this.id);
       this.#exchanges.contribute(generation, step, this.id, defined(ranges[index], "a range"));
       this.#attempt = "exchanging";
+      this.#hasSum = false;
       this.outbox.push({ type: "computed", generation, step });
     } else {
       this.#attempt = "ready";
@@ -100,12 +120,29 @@ export class SimulatedWorker {
     }
   }
 
+  /** Gives up the fleet that it was in, and says what it keeps. */
+  loseCoordinator(runId: string): Held | undefined {
+    this.#hasSum ||= this.#attempt === "ready";
+    this.#form = undefined;
+    this.#assigned = new Map();
+    this.#attempt = "none";
+    this.isOrphan = false;
+    if (!this.#hasState) return undefined;
+    return { runId, step: this.step, digest: String(this.parameters), hasSum: this.#hasSum };
+  }
+
   /** Takes the next delivery. */
   receive(isAlive: (workerId: number) => boolean): void {
     const delivery = defined(this.inbox.shift(), "a delivery");
     switch (delivery.type) {
       case "welcome":
-        if (!delivery.restore) this.#prepare(delivery.step, SEED_PARAMETERS);
+        if (delivery.keep) this.#prepare(this.step, this.parameters);
+        else if (!delivery.restore) this.#prepare(delivery.step, SEED_PARAMETERS);
+        return;
+      case "late-commit":
+        assert(this.#hasSum && delivery.step === this.step, "no sum to catch up with");
+        this.#update();
+        this.#prepare(this.step, this.parameters);
         return;
       case "state":
         this.#prepare(delivery.step, delivery.parameters);
@@ -146,8 +183,10 @@ export class SimulatedWorker {
 
   #prepare(step: number, parameters: number): void {
     assert(this.#form === undefined, `member ${this.id} was given another state`);
+    this.#hasSum &&= step === this.step && parameters === this.parameters;
     this.step = step;
     this.parameters = parameters;
+    this.#hasState = true;
     const engine = { engine: "tfjs", device: "cpu", runtime: "simulated", numThreads: 1 };
     const layout: Prepared["layout"] = [{ name: "embed.weight", shape: [2, 2] }];
     this.outbox.push({ type: "prepared", step, digest: String(parameters), layout, ...engine });
@@ -170,11 +209,6 @@ export class SimulatedWorker {
     if (lost.length === 0) this.outbox.push({ type: "linked", generation });
   }
 
-  #update(): void {
-    this.parameters = updated(this.parameters, this.step);
-    this.step += 1;
-  }
-
   #sayDigest(): void {
     this.outbox.push({ type: "digest", step: this.step, digest: String(this.parameters) });
   }
@@ -187,8 +221,15 @@ export class SimulatedWorker {
     );
     if (sum) this.outbox.push({ type: "sum", step });
     this.#update();
-    this.#attempt = "none";
     if (digest) this.#sayDigest();
+  }
+
+  #update(): void {
+    this.parameters = updated(this.parameters, this.step);
+    this.updates.push(this.step);
+    this.step += 1;
+    this.#attempt = "none";
+    this.#hasSum = false;
   }
 
   #isSumWhole({ generation, members }: Form): boolean {

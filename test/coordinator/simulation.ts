@@ -1,16 +1,24 @@
 import { assert, defined } from "../../src/base/assert.ts";
 import type { Random } from "../../src/base/random.ts";
+import { formerRunOf } from "../../src/coordinator/read-former-run.ts";
 import type {
+  CheckpointFacts,
   EvaluationFacts,
   RunEffect,
   RunOutcome,
+  RunRecord,
   StepFacts,
 } from "../../src/coordinator/run-effects.ts";
 import type { RunEvent } from "../../src/coordinator/run-events.ts";
 import { DEFAULT_WAIT_LIMITS, type RunPlan } from "../../src/coordinator/run-plan.ts";
-import { FRESH_START, initialRunState, type RunState } from "../../src/coordinator/run-state.ts";
+import {
+  FRESH_START,
+  initialRunState,
+  type RunStart,
+  type RunState,
+} from "../../src/coordinator/run-state.ts";
 import { transition } from "../../src/coordinator/transition.ts";
-import { PROTOCOL_VERSION } from "../../src/protocol/messages.ts";
+import { type Held, PROTOCOL_VERSION } from "../../src/protocol/messages.ts";
 import {
   type Delivery,
   Exchanges,
@@ -26,6 +34,12 @@ export interface Faults {
   readonly freeze: number;
   readonly join: number;
   readonly failSave: number;
+  /** The link between a worker and the coordinator is cut; the worker calls again. */
+  readonly cut?: number;
+  /** The coordinator is killed, also between any two of its effects, and started again. */
+  readonly crash?: number;
+  /** Of the crashes, those that take what the disk had not been told to keep. */
+  readonly powerCut?: number;
   /** Events after which nothing goes wrong any more. */
   readonly until: number;
 }
@@ -42,8 +56,10 @@ export const CALM: Faults = { kill: 0, freeze: 0, join: 0, failSave: 0, until: 0
 
 /** The plan of most simulations: 12 steps of 5 leaves. */
 export const SMALL_PLAN: RunPlan = {
+  runId: "simulated",
   ...{ steps: 12, numLeaves: 5, tokensPerStep: 10, evaluateEvery: 4, checkpointEvery: 5 },
   ...{ numEvaluationBatches: 3, evaluationTokens: 30, minWorkers: 2, allReduce: "mesh" },
+  canReunite: true,
   limits: DEFAULT_WAIT_LIMITS,
 };
 
@@ -52,6 +68,8 @@ export class Simulation {
   readonly plan: RunPlan;
   readonly workers = new Map<number, SimulatedWorker>();
   readonly metrics: (StepFacts | EvaluationFacts)[] = [];
+  /** Lines of events.jsonl. */
+  readonly records: RunRecord[] = [];
   readonly history: { readonly generation: number; readonly step: number }[] = [];
   readonly effects: RunEffect[] = [];
   state: RunState;
@@ -60,10 +78,17 @@ export class Simulation {
   readonly #random: Random;
   readonly #exchanges = new Exchanges();
   readonly #checkpoints = new Map([[0, SEED_PARAMETERS]]);
+  readonly #facts = new Map<number, CheckpointFacts>();
   #collected: { readonly step: number; readonly parameters: number } | undefined;
   #saving: number | undefined;
   readonly #sums = new Map<number, SimulatedSum>();
   #numWorkers = 0;
+  /** Lines of metrics and events that the disk has for certain. */
+  #synced = { metrics: 0, events: 0 };
+  /** Lets the next effects be cut off somewhere. */
+  #willCrash: boolean = false;
+  isDown: boolean = false;
+  numCrashes = 0;
 
   constructor(random: Random, plan: RunPlan = SMALL_PLAN) {
     this.#random = random;
@@ -86,9 +111,7 @@ export class Simulation {
     const workerId = this.#numWorkers++;
     const worker = new SimulatedWorker(workerId, this.#exchanges);
     this.workers.set(workerId, worker);
-    const hello = { type: "hello", protocolVersion: PROTOCOL_VERSION, peerPort: 1 } as const;
-    const names = { name: `host/${workerId}`, packageVersion: "0" };
-    this.dispatch({ type: "hello", workerId, hello: { ...hello, ...names }, host: "::1" });
+    this.#hello(workerId);
     return worker;
   }
 
@@ -116,6 +139,10 @@ export class Simulation {
   /** Lets one thing happen, chosen by chance. */
   stepOnce(faults: Faults, numEvents: number): void {
     if (numEvents < faults.until) this.#maybeFault(faults);
+    if (this.isDown && this.#random.uniform() < 0.1) {
+      this.#restart(numEvents < faults.until ? (faults.powerCut ?? 0) : 0);
+      return;
+    }
     const actions = this.#possibleActions();
     const index = Math.floor(this.#random.uniform() * actions.length);
     if (actions.length > 0 && this.#random.uniform() < 0.97) defined(actions[index], "an action")();
@@ -137,28 +164,122 @@ export class Simulation {
     for (const worker of this.workers.values()) {
       if (worker.isFrozen && !worker.isGone && ms >= 5000) this.#close(worker, "silent for 10 s");
     }
+    if (this.isDown) return;
     this.dispatch({ type: "tick" });
+    this.#sync();
+  }
+
+  #sync(): void {
+    this.#synced = { metrics: this.metrics.length, events: this.records.length };
   }
 
   dispatch(event: RunEvent): void {
     const { state, effects } = transition(this.state, event, this.nowMs);
     this.#checkTransition(this.state, state, effects);
     this.state = state;
-    for (const effect of effects) this.#perform(effect);
+    const numPerformed = this.#willCrash
+      ? Math.floor(this.#random.uniform() * (effects.length + 1))
+      : effects.length;
+    for (const effect of effects.slice(0, numPerformed)) this.#perform(effect);
+    if (this.#willCrash && this.outcome === undefined) this.#crash();
   }
 
-  #maybeFault({ kill, freeze, join }: Faults): void {
+  /** The coordinator is gone, with all that was on its way to it, and some of what it had sent. */
+  #crash(): void {
+    this.#willCrash = false;
+    this.isDown = true;
+    // Links are new after a restart: frames of a generation whose number the disk forgot are gone.
+    this.#exchanges.clear();
+    this.numCrashes += 1;
+    for (const worker of this.workers.values()) this.#orphan(worker);
+    // A checkpoint may have become whole just before.
+    if (this.#saving !== undefined && this.#random.uniform() < 0.3) {
+      this.#checkpoints.set(this.#saving, defined(this.#collected, "a snapshot").parameters);
+    }
+    this.#saving = undefined;
+    this.#collected = undefined;
+  }
+
+  #orphan(worker: SimulatedWorker): void {
+    worker.inbox.length = Math.floor(this.#random.uniform() * (worker.inbox.length + 1));
+    worker.outbox.length = 0;
+    worker.isOrphan = true;
+  }
+
+  /** Starts the coordinator again from its files. */
+  #restart(powerCut: number): void {
+    if (this.#random.uniform() < powerCut) {
+      const some = (synced: number, length: number) =>
+        synced + Math.floor(this.#random.uniform() * (length - synced + 1));
+      this.metrics.length = some(this.#synced.metrics, this.metrics.length);
+      this.records.length = some(this.#synced.events, this.records.length);
+    }
+    const former = formerRunOf(
+      this.metrics.map((row) => ({ ...row })),
+      this.records,
+    );
+    const { generation, missing, hasEnded } = former;
+    this.records.push(...missing, { type: "start", step: former.step });
+    const step = Math.max(...this.#checkpoints.keys());
+    const start = this.#startAt(step);
+    const journal = hasEnded ? undefined : former;
+    if (hasEnded) {
+      this.#perform({ type: "rewind", ...start });
+      if (former.step > step) this.records.push({ type: "rewind", step, from: former.step });
+    }
+    this.state = initialRunState(this.plan, start, this.nowMs, { generation, journal });
+    this.isDown = false;
+    // Killed processes leave no link behind.
+    for (const worker of [...this.workers.values()]) {
+      if (worker.isGone || worker.isFrozen) this.workers.delete(worker.id);
+    }
+  }
+
+  #startAt(step: number): RunStart {
+    if (step === 0) return FRESH_START;
+    const digest = String(this.#checkpoints.get(step));
+    return { ...defined(this.#facts.get(step), "what a checkpoint knows"), step, digest };
+  }
+
+  /** An orphan calls, under a new id. */
+  #callAgain(worker: SimulatedWorker): void {
+    this.workers.delete(worker.id);
+    const held = worker.loseCoordinator(this.plan.runId);
+    worker.id = this.#numWorkers++;
+    this.workers.set(worker.id, worker);
+    this.#hello(worker.id, held);
+  }
+
+  #hello(workerId: number, held?: Held): void {
+    const hello = { type: "hello", protocolVersion: PROTOCOL_VERSION, peerPort: 1 } as const;
+    const names = { name: `host/${workerId}`, packageVersion: "0" };
+    const whole = { ...hello, ...names, ...(held === undefined ? {} : { held }) };
+    this.dispatch({ type: "hello", workerId, hello: whole, host: "::1" });
+  }
+
+  #maybeFault({ kill, freeze, join, cut = 0, crash = 0 }: Faults): void {
+    if (!this.isDown && this.#random.uniform() < crash) this.#willCrash = true;
+    if (!this.isDown && this.#random.uniform() < cut) this.#cut();
     const chance = this.#random.uniform();
     const victim = this.living[Math.floor(this.#random.uniform() * this.living.length)];
     if (chance < kill && victim !== undefined) this.kill(victim);
     else if (chance < kill + freeze && victim !== undefined) victim.isFrozen = true;
-    else if (chance < kill + freeze + join && this.living.length < 6) this.join();
+    else if (chance < kill + freeze + join && this.living.length < 6 && !this.isDown) this.join();
+  }
+
+  #cut(): void {
+    const linked = this.living.filter((worker) => !worker.isOrphan);
+    const victim = linked[Math.floor(this.#random.uniform() * linked.length)];
+    if (victim === undefined) return;
+    this.#orphan(victim);
+    this.dispatch({ type: "closed", workerId: victim.id, reason: "connection lost" });
   }
 
   #possibleActions(): readonly (() => void)[] {
     const isAlive = (id: number) => this.workers.get(id)?.isGone === false;
     return [...this.workers.values()].flatMap((worker) => {
       const actions: (() => void)[] = [];
+      if (this.isDown || worker.isOrphan) return this.#orphanActions(worker, isAlive);
       if (worker.outbox.length > 0) actions.push(() => this.#hear(worker));
       else if (worker.isGone) actions.push(() => this.#close(worker, "connection lost"));
       if (worker.isGone || worker.isFrozen || worker.isStuck) return actions;
@@ -166,6 +287,17 @@ export class Simulation {
       if (worker.canWork) actions.push(() => worker.work());
       return actions;
     });
+  }
+
+  /** Without a coordinator a worker hears what was still under way, and calls when there is one. */
+  #orphanActions(
+    worker: SimulatedWorker,
+    isAlive: (id: number) => boolean,
+  ): readonly (() => void)[] {
+    if (worker.isGone || worker.isFrozen || worker.isStuck) return [];
+    worker.outbox.length = 0;
+    if (worker.inbox.length > 0) return [() => worker.receive(isAlive)];
+    return this.isDown ? [] : [() => this.#callAgain(worker)];
   }
 
   #hear(worker: SimulatedWorker): void {
@@ -196,6 +328,7 @@ export class Simulation {
   #close(worker: SimulatedWorker, reason: string): void {
     worker.isGone = true;
     this.workers.delete(worker.id);
+    if (this.isDown) return;
     this.dispatch({ type: "closed", workerId: worker.id, reason });
   }
 
@@ -243,10 +376,15 @@ export class Simulation {
         assert(this.#saving === undefined, "two saves at a time");
         assert(effect.facts.parameterDigest === String(this.#collected?.parameters), "digest");
         this.#saving = effect.step;
+        this.#facts.set(effect.step, effect.facts);
+        this.#sync();
         return;
       case "rewind": {
-        const kept = this.metrics.filter(({ step }) => step <= effect.step);
+        const kept = this.metrics.filter((row) => {
+          return row.step <= ("loss" in row ? effect.step : effect.evaluatedStep);
+        });
         this.metrics.splice(0, this.metrics.length, ...kept);
+        this.#sync();
         return;
       }
       case "metrics":
@@ -271,8 +409,10 @@ export class Simulation {
       case "end":
         this.outcome = effect.outcome;
         return;
-      case "collect-snapshot":
       case "record":
+        this.records.push(effect.record);
+        return;
+      case "collect-snapshot":
       case "log":
         return;
     }

@@ -6,13 +6,19 @@ import { CALM, type Faults, Simulation } from "./simulation.ts";
 
 const NUM_EVENTS_MAX = 20_000;
 
+/** One seed alone, to replay a failure, or as many as take a few seconds. */
+const { SEED } = process.env;
+const SEEDS = SEED === undefined ? Array.from({ length: 20 }, (_, i) => i) : [Number(SEED)];
+
 /** Runs a schedule to its end; workers come by themselves when nobody is left. */
 function simulate(seed: number, faults: Faults): Simulation {
   const simulation = new Simulation(seededRandom(seed));
   for (let i = 0; i < 3; i++) simulation.join();
   for (let numEvents = 0; simulation.outcome === undefined; numEvents++) {
     if (numEvents > NUM_EVENTS_MAX) throw new Error(`seed ${seed} does not end`);
-    if (simulation.living.length === 0) simulation.join();
+    const { living, isDown, state, plan } = simulation;
+    const isShort = living.length === 0 || (!state.hasBegun && living.length < plan.minWorkers);
+    if (isShort && !isDown) simulation.join();
     simulation.stepOnce(faults, numEvents);
   }
   return simulation;
@@ -33,15 +39,41 @@ function validationLossAfter(step: number): number {
 
 function expectUndisturbed(simulation: Simulation, seed: number): void {
   const { plan, outcome, state } = simulation;
-  const label = `seed ${seed}`;
+  const label = `replay with SEED=${seed} npx vitest run test/coordinator/transition.test.ts`;
   expect(outcome, label).toEqual({ status: "completed" });
   expect(state.agreed, label).toEqual({
     step: plan.steps,
     digest: String(Simulation.parametersAfter(plan.steps)),
   });
+  for (const worker of simulation.living) {
+    expect(worker.parameters, label).toBe(Simulation.parametersAfter(worker.step));
+  }
+  expectCommitsOnce(simulation, label);
+  // Rows that the disk had not been told to keep are missed after a power cut, and that is recorded.
+  if (simulation.records.some(({ type }) => type === "journal-gap")) return;
   expect(stepsOf(simulation), label).toEqual(Array.from({ length: plan.steps }, (_, i) => i + 1));
   const expected = [4, 8, 12].map((step) => [step, validationLossAfter(step)]);
   expect(validationsOf(simulation), label).toEqual(expected);
+}
+
+/** The log counts every leaf of every step once; what the run has gone back on is counted again. */
+function expectCommitsOnce({ records, plan }: Simulation, label: string): void {
+  let step = 0;
+  for (const event of records) {
+    if (event.type === "rewind") step = Number(event.step);
+    if (event.type !== "commits" && event.type !== "journal-gap") continue;
+    if (event.from !== step) expect(event.from, label).toBe(step);
+    step = Number(event.to);
+    if (event.type === "journal-gap") continue;
+    const leaves: readonly { readonly lo: number; readonly hi: number }[] = Object(event.leaves);
+    const starts = [0, ...leaves.map(({ hi }) => hi)];
+    expect(
+      leaves.map(({ lo }) => lo),
+      label,
+    ).toEqual(starts.slice(0, -1));
+    expect(starts.at(-1), label).toBe(plan.numLeaves);
+  }
+  expect(step, label).toBe(plan.steps);
 }
 
 describe("a run", () => {
@@ -60,9 +92,39 @@ describe("a run", () => {
     ["workers freeze", { kill: 0, freeze: 0.02, join: 0.02, failSave: 0, until: 600 }],
     ["workers come all the time", { kill: 0, freeze: 0, join: 0.05, failSave: 0, until: 300 }],
     ["everything goes wrong", { kill: 0.04, freeze: 0.03, join: 0.07, failSave: 0.5, until: 900 }],
+    ["links are cut", { ...CALM, cut: 0.03, join: 0.01, until: 600 }],
+    ["the coordinator is killed", { ...CALM, crash: 0.02, until: 900 }],
+    ["the coordinator's machine loses power", { ...CALM, crash: 0.02, powerCut: 1, until: 900 }],
+    [
+      "the coordinator and workers are killed",
+      { ...CALM, crash: 0.02, kill: 0.01, join: 0.02, cut: 0.01, failSave: 0.1, until: 900 },
+    ],
+    [
+      "everything goes wrong, the coordinator too",
+      { kill: 0.03, freeze: 0.02, join: 0.06, failSave: 0.4, cut: 0.02, crash: 0.02, until: 900 },
+    ],
   ];
   test.each(SCHEDULES)("ends with the undisturbed parameters when %s", (_name, faults) => {
-    for (let seed = 0; seed < 150; seed++) expectUndisturbed(simulate(seed, faults), seed);
+    for (const seed of SEEDS) expectUndisturbed(simulate(seed, faults), seed);
+  });
+
+  test("loses no step and computes none twice as long as its workers live", () => {
+    let numCrashes = 0;
+    for (const seed of SEEDS) {
+      const simulation = simulate(seed, {
+        ...CALM,
+        crash: 0.03,
+        cut: 0.01,
+        until: 900,
+      });
+      expectUndisturbed(simulation, seed);
+      expect(simulation.records.filter(({ type }) => type === "rewind")).toEqual([]);
+      for (const { updates } of simulation.workers.values()) {
+        expect(updates).toEqual([...new Set(updates)]);
+      }
+      numCrashes += simulation.numCrashes;
+    }
+    expect(numCrashes).toBeGreaterThan(SEEDS.length);
   });
 
   test("decides the same for the same events", () => {

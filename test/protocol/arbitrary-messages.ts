@@ -12,6 +12,7 @@ const line = fc.string({ unit: "grapheme-composite", maxLength: 40 }).map((text)
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "");
 });
 const code = fc.constantFrom("ERR_PROTOCOL", "ERR_TOKEN", "X");
+const runId = fc.stringMatching(/^[\w-]{1,64}$/);
 const secret = fc.stringMatching(/^[!-~]{1,64}$/);
 /** All but -0, of which MessagePack makes 0. */
 const anyNumber = fc.double().map((value) => (value === 0 ? 0 : value));
@@ -72,6 +73,7 @@ const byType: { readonly [T in Message["type"]]: fc.Arbitrary<Extract<Message, {
       peerPort: fc.nat(65_535),
       peerHost: host,
       peerFingerprint: fingerprint,
+      held: fc.record({ runId, step, digest, hasSum: fc.boolean() }),
     },
     { requiredKeys: ["type", "protocolVersion", "name", "packageVersion", "peerPort"] },
   ),
@@ -122,6 +124,8 @@ const byType: { readonly [T in Message["type"]]: fc.Arbitrary<Extract<Message, {
     configuration,
     step,
     restore: fc.boolean(),
+    keep: fc.boolean(),
+    runId,
     meshSecret: secret,
   }),
   reject: fc.record({ type: fc.constant("reject"), code, message: line }),
@@ -143,6 +147,8 @@ const byType: { readonly [T in Message["type"]]: fc.Arbitrary<Extract<Message, {
   }),
   evaluate,
   "send-snapshot": fc.record({ type: fc.constant("send-snapshot"), step }),
+  "late-commit": fc.record({ type: fc.constant("late-commit"), step }),
+  initialise: fc.record({ type: fc.constant("initialise") }),
   finish: fc.record({ type: fc.constant("finish"), reason: line }),
   "peer-hello": fc.record({
     type: fc.constant("peer-hello"),

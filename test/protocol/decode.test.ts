@@ -182,6 +182,8 @@ const spoilt: readonly (readonly [Message["type"], Record<string, unknown>, RegE
   ["linked", { generation: 1.5 }, /linked\.generation is 1\.5/],
   ["ready", { lossSum: "3" }, /ready\.lossSum is "3", but must be a number/],
   ["ready", { computeMs: Number.NaN }, /ready\.computeMs is NaN/],
+  ["hello", { held: { step: 3 } }, /hello\.held\.runId is missing, but must be a run's id/],
+  ["welcome", { runId: "a b" }, /welcome\.runId is "a b"/],
   ["welcome", { meshSecret: "" }, /welcome\.meshSecret is ""/],
   ["welcome", { configuration: { vocabSize: 10, layers: 2 } }, /no configuration key "layers"/],
   ["welcome", { configuration: { vocabSize: -1 } }, /welcome\.configuration: vocabSize is -1/],
@@ -220,7 +222,9 @@ test.each(spoilt)("refuses a %s with %j, saying so", (type, fields, expected) =>
 });
 
 /** Fields that may be missing. */
-const OPTIONAL = new Set(["hello.peerHost", "hello.peerFingerprint", "welcome.address"]);
+const OPTIONAL = new Set([
+  ...["hello.peerHost", "hello.peerFingerprint", "hello.held", "welcome.address"],
+]);
 
 test("refuses every message without any one of its fields, but for optional ones", () => {
   for (const message of oneOfEach) {

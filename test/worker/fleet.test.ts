@@ -167,7 +167,8 @@ describe("a fleet of processes", () => {
 
   test("goes on with the same bits when a worker freezes, and does not take it back", async () => {
     const run = newRun();
-    const { coordinator, workers } = await startFleet(coordinatorArgs(run, 3), 3);
+    const endsAtOnce = ["--coordinator-timeout", "0"];
+    const { coordinator, workers } = await startFleet(coordinatorArgs(run, 3), 3, endsAtOnce);
     await untilStep(run, 8, coordinator);
     workers[1]?.child.kill("SIGSTOP");
     await complete(coordinator);
@@ -285,10 +286,11 @@ describe("a run that is stopped", () => {
     expect(summaryOf(run)).toMatchObject({ status: "completed", steps: 6, parameterDigest });
   });
 
-  test("loses its workers with it when the coordinator is killed, and resumes to the same bits", async () => {
+  test("goes back to its checkpoint when its workers did not wait for a killed coordinator", async () => {
     const run = newRun();
     const args = coordinatorArgs(run, 2, ["--set", "checkpointEvery=5"]);
-    const { coordinator, workers } = await startFleet(args, 2);
+    const endsAtOnce = ["--coordinator-timeout", "0"];
+    const { coordinator, workers } = await startFleet(args, 2, endsAtOnce);
     await untilStep(run, 12, coordinator);
     coordinator.child.kill("SIGKILL");
     for (const worker of workers) {

@@ -1,0 +1,129 @@
+import type { Held } from "../protocol/messages.ts";
+import { compareReports } from "./compare-reports.ts";
+import { formFleet, loseWorkers } from "./membership.ts";
+import type { Reunion } from "./run-state.ts";
+import { emit, record, say, setStanding, type Turn, update, withEntry } from "./turn.ts";
+import { numWorkersNeeded } from "./waits.ts";
+
+/** What one that came back holds. */
+type Holding = Omit<Held, "runId">;
+
+/**
+ * Brings a run whose workers have lost their coordinator to the step that they have reached.
+ *
+ * A commit is told only when all members hold the sum of its step, and only its being told lets a worker
+ * update. So whoever holds a step more than the others, or the journal, proves that the step counts, and
+ * those one behind hold its sum: they are told to catch up. Then all that are level form the fleet; who
+ * is not is sent the state, as any joiner. Nobody having come back, the checkpoint is taken.
+ *
+ * @returns whether the reunion is over: false while somebody is awaited.
+ */
+export function reunite(turn: Turn): boolean {
+  const { reunion, saved } = turn.state;
+  if (reunion === undefined) return true;
+  const back = backOf(turn, reunion);
+  const isLate = turn.nowMs - reunion.sinceMs >= turn.state.plan.limits.reunionMs;
+  if (back.size === 0) {
+    // As long as nobody could begin from the checkpoint, nothing is lost by waiting on.
+    if (!isLate || numFresh(turn) < numWorkersNeeded(turn.state)) return false;
+    return abandonReunion(turn);
+  }
+  if (isAnyBusy(turn, back)) return false;
+  if (back.size < reunion.journal.memberIds.length && !isLate) return false;
+  const step = Math.max(...[...back.values()].map((held) => reachOf(held, reunion)));
+  if (step <= saved.step) return abandonReunion(turn);
+  if (sendLateCommits(turn, reunion, back, step) > 0) return false;
+  const level = [...back].filter(([, held]) => held.step === step);
+  const reports = new Map(level.map(([workerId, { digest }]) => [workerId, digest]));
+  const { oddIds, majority } = compareReports(reports);
+  if (majority === undefined || oddIds.length > 0) {
+    const reason = `came back with other parameters after step ${step} than the majority`;
+    loseWorkers(turn, oddIds, reason, "ERR_REPLICA_DIVERGED");
+    return reunite(turn);
+  }
+  goOn(turn, reunion, { step, digest: majority, memberIds: level.map(([workerId]) => workerId) });
+  return true;
+}
+
+/** Gives up those who may still come: the run goes back to its checkpoint. */
+export function abandonReunion(turn: Turn): true {
+  const { reunion, step, evaluatedStep } = turn.state;
+  if (reunion === undefined) return true;
+  update(turn, { reunion: undefined });
+  const from = reunion.journal.step;
+  if (from <= step) return true;
+  emit(turn, { type: "rewind", step, evaluatedStep });
+  record(turn, { type: "rewind", step, from });
+  say(turn, `No worker has kept step ${from}; the run goes back to step ${step}.`, "warn");
+  return true;
+}
+
+/** Those who came back and are still here, with what they hold. */
+function backOf(turn: Turn, { held }: Reunion): ReadonlyMap<number, Holding> {
+  return new Map([...held].filter(([workerId]) => turn.state.workers.has(workerId)));
+}
+
+function isAnyBusy(turn: Turn, back: ReadonlyMap<number, Holding>): boolean {
+  return [...back.keys()].some(
+    (workerId) => turn.state.workers.get(workerId)?.standing.type !== "prepared",
+  );
+}
+
+/** Prepared workers that hold nothing of the run. */
+function numFresh({ state }: Turn): number {
+  return [...state.workers.values()].filter(({ standing }) => standing.type === "prepared").length;
+}
+
+/** The step that a worker has, or has as soon as it is told that the sum it holds counts. */
+function reachOf({ step, hasSum }: Holding, { journal }: Reunion): number {
+  return hasSum && step + 1 <= journal.step ? step + 1 : step;
+}
+
+/** Lets those update who hold the sum of the step before `step`. Gives how many there are. */
+function sendLateCommits(
+  turn: Turn,
+  reunion: Reunion,
+  back: ReadonlyMap<number, Holding>,
+  step: number,
+): number {
+  let held = reunion.held;
+  for (const [workerId, holding] of back) {
+    if (holding.step !== step - 1 || !holding.hasSum) continue;
+    emit(turn, { type: "send", workerId, message: { type: "late-commit", step: holding.step } });
+    setStanding(turn, workerId, { type: "restoring", sinceMs: turn.nowMs, step });
+    held = withEntry(held, workerId, { ...holding, step, hasSum: false });
+  }
+  const numSent = [...back.keys()].filter((id) => held.get(id) !== reunion.held.get(id)).length;
+  update(turn, { reunion: { ...reunion, held } });
+  return numSent;
+}
+
+/** Everybody level is the fleet; the files are made to say what the workers hold. */
+function goOn(
+  turn: Turn,
+  { journal }: Reunion,
+  level: { readonly step: number; readonly digest: string; readonly memberIds: readonly number[] },
+): void {
+  const { step, digest, memberIds } = level;
+  const { trainLoss, validationLoss } = journal;
+  const evaluatedStep = Math.min(journal.evaluatedStep, step);
+  update(turn, {
+    ...{ reunion: undefined, step, assignedThrough: step, agreed: { step, digest } },
+    ...{ trainLoss, validationLoss, evaluatedStep },
+  });
+  record(turn, { type: "reunion", step, journalStep: journal.step, workers: memberIds });
+  say(
+    turn,
+    `${memberIds.length} worker(s) came back with step ${step}; the run goes on from there.`,
+  );
+  if (step < journal.step) {
+    emit(turn, { type: "rewind", step, evaluatedStep });
+    record(turn, { type: "rewind", step, from: journal.step });
+  } else if (step > journal.step) {
+    // Only a machine that lost power can have forgotten what it wrote.
+    const lost = `metrics of the steps ${journal.step + 1} to ${step} were lost with the disk's cache`;
+    record(turn, { type: "journal-gap", from: journal.step, to: step });
+    say(turn, `The workers are ahead of the journal: ${lost}.`, "warn");
+  }
+  formFleet(turn, memberIds);
+}
