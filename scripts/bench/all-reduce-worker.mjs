@@ -26,6 +26,7 @@ let step = 0;
 let onSocketBytes = () => undefined;
 let whenConnected = () => undefined;
 
+process.once("disconnect", () => process.exit());
 process.on("message", async ({ rank, type, ...message }) => {
   selfRank = rank;
   if (type === "listen") process.send(await open(message.numWorkers));

@@ -47,7 +47,7 @@ async function compare(numWorkers) {
   for (const megabytes of sizes) {
     const numFloats = Math.round((megabytes * 1e6) / 4);
     const times = new Map(sides.map((side) => [side, []]));
-    const numTimes = Math.max(1, Math.min(10, Math.round(80 / megabytes)));
+    const numTimes = Math.max(2, Math.min(100, Math.round(400 / megabytes)));
     for (let round = 0; round < numRounds; round++) {
       for (const side of sides) {
         const run = side === "gloo" ? gloo.run : fleet.run;
@@ -86,7 +86,7 @@ async function startNodes(numWorkers) {
   await ask({ type: "connect", addresses });
   return {
     run: async (work) => slowest(await ask({ type: "run", ...work })),
-    end: () => children.forEach((child) => void child.kill()),
+    end: () => children.forEach((child) => void child.disconnect()),
   };
 }
 

@@ -9,7 +9,7 @@ import { ELEMENT_BYTES } from "../protocol/wire.ts";
 import { ChunkSum } from "./chunk-sum.ts";
 import { type ExchangePlan, nameOf, scratchLengthOf } from "./exchange-plan.ts";
 import { FrameSender } from "./frame-sender.ts";
-import { packPayload, writePayload } from "./payload.ts";
+import { packPayload, roundToBf16, writePayload } from "./payload.ts";
 import type { VectorKernels } from "./vector-kernels.ts";
 
 /** What an exchange works on and with. */
@@ -171,13 +171,11 @@ export class Exchange {
     const { kernels, scratch, selfId } = this.#options;
     const sum = this.#sumOf(chunk);
     if (!chunk.completeInto(sum, { ownPartials: this.#ownPartials, scratch, kernels })) return;
-    const payload = this.#payloadOf(chunk, sum);
     // What the others get is what counts here too, rounded or not.
-    const { elements } = chunk.chunk;
-    if (elements !== "f32") writePayload(sum, { elements, payload }, kernels);
+    if (chunk.chunk.elements !== "f32") roundToBf16(sum, scratch, kernels);
     for (const { id } of this.plan.participants) {
       if (id === selfId) continue;
-      this.#send(id, { kind: "sum", chunk, node: { lo: 0, hi: 0 }, payload: () => payload });
+      this.#send(id, { kind: "sum", chunk, node: { lo: 0, hi: 0 }, floats: sum });
     }
     this.#finish(chunk);
   }
@@ -195,24 +193,28 @@ export class Exchange {
   #sendPartial(chunk: ChunkSum, node: LeafRange, vector: Float32Array): void {
     const { offset, length } = chunk.chunk;
     const floats = vector.subarray(offset, offset + length);
-    const payload = () => this.#payloadOf(chunk, floats);
-    this.#send(chunk.ownerId, { kind: "partial", chunk, node, payload });
+    this.#send(chunk.ownerId, { kind: "partial", chunk, node, floats });
   }
 
-  #send(toId: number, { kind, chunk, node, payload }: Outgoing): void {
+  #send(toId: number, outgoing: Outgoing): void {
+    const sender = defined(this.#senders.get(toId), `the link to participant ${toId}`);
+    sender.push(() => this.#frameOf(outgoing));
+  }
+
+  #frameOf({ kind, chunk, node, floats }: Outgoing): TensorFrame {
     const { generation, step } = this.plan;
-    defined(this.#senders.get(toId), `the link to participant ${toId}`).push(() => ({
-      ...{ kind, vector: 0, generation, step, ...node },
-      offset: chunk.chunk.offset,
-      elements: chunk.chunk.elements,
-      payload: payload(),
-    }));
-  }
-
-  /** f32: a view of `floats`. */
-  #payloadOf({ chunk }: ChunkSum, floats: Float32Array): Uint8Array {
-    if (chunk.elements === "f32") return floatsToBytes(floats);
-    return packPayload(floats, this.#options.scratch, this.#options.kernels);
+    const { offset, elements } = chunk.chunk;
+    const frame = { kind, vector: 0, generation, step, ...node, offset, elements } as const;
+    if (elements === "f32") return { ...frame, payload: floatsToBytes(floats) };
+    const { scratch, kernels } = this.#options;
+    const lend = () => packPayload(floats, scratch, kernels);
+    return {
+      ...frame,
+      lent: { byteLength: floats.length * ELEMENT_BYTES[elements], lend },
+      get payload() {
+        return lend().slice();
+      },
+    };
   }
 
   async #allLeft(): Promise<void> {
@@ -258,7 +260,8 @@ interface Outgoing {
   readonly kind: "partial" | "sum";
   readonly chunk: ChunkSum;
   readonly node: LeafRange;
-  payload(): Uint8Array;
+  /** Unchanged until it has left: a slice of a partial, or of the sum. */
+  readonly floats: Float32Array;
 }
 
 const NO_NODES: ReadonlySet<string> = new Set();

@@ -29,7 +29,7 @@ export function writePayload(
 }
 
 /**
- * The payload of a bf16 frame, in memory of its own.
+ * The payload of a bf16 frame, in `scratch`: copy it or write it at once.
  *
  * @param scratch where `kernels` work, at least `floats.length` floats; overwritten.
  */
@@ -38,7 +38,25 @@ export function packPayload(
   scratch: Float32Array,
   kernels: VectorKernels,
 ): Uint8Array {
+  const packed = packInto(scratch, floats, kernels);
+  return new Uint8Array(packed.buffer, packed.byteOffset, packed.byteLength);
+}
+
+/** Rounds floats to bf16 where they are: to what the others get by way of `packPayload`. */
+export function roundToBf16(
+  floats: Float32Array,
+  scratch: Float32Array,
+  kernels: VectorKernels,
+): void {
+  kernels.unpackBf16(floats, packInto(scratch, floats, kernels));
+}
+
+function packInto(
+  scratch: Float32Array,
+  floats: Float32Array,
+  kernels: VectorKernels,
+): Uint16Array {
   const packed = new Uint16Array(scratch.buffer, scratch.byteOffset, floats.length);
   kernels.packBf16(packed, floats);
-  return new Uint8Array(packed.buffer, packed.byteOffset, packed.byteLength).slice();
+  return packed;
 }

@@ -2,6 +2,7 @@ import { TrainerError } from "../base/errors.ts";
 import { decodeTensorHeader } from "./decode.ts";
 import { encodeTensorHeader } from "./encode.ts";
 import type { TensorFrame } from "./tensor-frame.ts";
+import { payloadBytesOf } from "./unread-payload.ts";
 import { FREE_MAGIC, SLOT_MAGIC, TENSOR_HEADER_BYTES } from "./wire.ts";
 
 /** A tensor frame whose payload lies in a slot of a file that both ends of a link have open. */
@@ -19,7 +20,7 @@ export function encodeSlotFrame(frame: TensorFrame, slotIndex: number): Uint8Arr
   const bytes = Buffer.alloc(PREFIX_BYTES + TENSOR_HEADER_BYTES);
   bytes.write(SLOT_MAGIC, "latin1");
   bytes.writeUInt32LE(slotIndex, 4);
-  bytes.writeUInt32LE(frame.payload.byteLength, 8);
+  bytes.writeUInt32LE(payloadBytesOf(frame), 8);
   bytes.set(encodeTensorHeader(frame), PREFIX_BYTES);
   return bytes;
 }

@@ -1,3 +1,4 @@
+import type { LentPayload } from "./lent-payload.ts";
 import type { UnreadPayload } from "./unread-payload.ts";
 
 /** What a tensor frame carries. */
@@ -44,4 +45,6 @@ export interface TensorFrame {
   readonly payload: Uint8Array;
   /** Of a frame that came by way of a slot: its payload, still there. `copyPayload` reads either. */
   readonly unread?: UnreadPayload;
+  /** Of a frame to be sent whose payload is made when it is written. Asking for `payload` makes a copy. */
+  readonly lent?: LentPayload;
 }

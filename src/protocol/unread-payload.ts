@@ -8,11 +8,11 @@ export interface UnreadPayload {
 }
 
 /** The part of a frame that is looked at here. */
-type Carrier = Pick<TensorFrame, "payload" | "unread">;
+type Carrier = Pick<TensorFrame, "payload" | "unread" | "lent">;
 
-/** Bytes of a frame's payload; nothing is copied. */
+/** Bytes of a frame's payload; nothing is copied or made. */
 export function payloadBytesOf(frame: Carrier): number {
-  return frame.unread?.byteLength ?? frame.payload.byteLength;
+  return (frame.unread ?? frame.lent ?? frame.payload).byteLength;
 }
 
 /**

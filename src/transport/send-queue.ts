@@ -24,15 +24,23 @@ interface Item {
 /** Writes messages and frames to one WebSocket in order, a bounded number of bytes ahead. */
 export class SendQueue {
   readonly #webSocket: WebSocket;
+  readonly #cork: () => void;
   readonly #slots: SlotSender | undefined;
   #items: Item[] = [];
   #numInFlight = 0;
   #ownBytes = 0;
   #whenDrained: (() => void) | undefined;
 
-  /** @param slots where large payloads go, when both ends are on one machine. */
-  constructor(webSocket: WebSocket, slots?: SlotSender) {
+  /**
+   * @param options.cork holds back what is written until the end of the event loop's turn.
+   * @param options.slots where large payloads go, when both ends are on one machine.
+   */
+  constructor(
+    webSocket: WebSocket,
+    { cork, slots }: { cork(): void; readonly slots?: SlotSender | undefined },
+  ) {
     this.#webSocket = webSocket;
+    this.#cork = cork;
     this.#slots = slots;
   }
 
@@ -82,6 +90,7 @@ export class SendQueue {
   }
 
   #writeTensor(frame: TensorFrame, onLeft: () => void): void {
+    this.#cork();
     const slotFrame = this.#slots?.suits(frame) === true ? this.#slots.put(frame) : undefined;
     if (slotFrame !== undefined) {
       this.#webSocket.send(slotFrame, { binary: true });

@@ -2,6 +2,7 @@ import { assert, defined } from "../base/assert.ts";
 import { TrainerError } from "../base/errors.ts";
 import { decodeSlotFree, encodeSlotFrame } from "../protocol/slot-frame.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
+import { payloadBytesOf } from "../protocol/unread-payload.ts";
 import { NUM_SLOTS, type SlotFile } from "./slot-file.ts";
 
 /** Below this a payload is sooner sent with its header than put into a slot, which must be given back. */
@@ -22,8 +23,8 @@ export class SlotSender {
   }
 
   /** Whether a frame should go by way of a slot, now or as soon as there is a free one. */
-  suits({ payload }: TensorFrame): boolean {
-    return this.#state === "usable" && payload.byteLength >= PAYLOAD_BYTES_MIN;
+  suits(frame: TensorFrame): boolean {
+    return this.#state === "usable" && payloadBytesOf(frame) >= PAYLOAD_BYTES_MIN;
   }
 
   get hasFreeSlot(): boolean {
@@ -37,7 +38,8 @@ export class SlotSender {
    */
   put(frame: TensorFrame): Uint8Array | undefined {
     const slotIndex = defined(this.#free.pop(), "a free slot");
-    if (this.#file.write(slotIndex, frame.payload)) return encodeSlotFrame(frame, slotIndex);
+    const payload = frame.lent?.lend() ?? frame.payload;
+    if (this.#file.write(slotIndex, payload)) return encodeSlotFrame(frame, slotIndex);
     this.#free.push(slotIndex);
     this.#state = "full";
     this.#onFull();

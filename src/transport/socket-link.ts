@@ -10,6 +10,8 @@ import type { Link, LinkListener } from "../protocol/link.ts";
 import type { Message } from "../protocol/messages.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
 import { TENSOR_HEADER_BYTES } from "../protocol/wire.ts";
+import { closeReason, closeText, reasonOf } from "./close-words.ts";
+import { corkForTick } from "./cork-for-tick.ts";
 import { type HeartbeatTimes, startHeartbeat } from "./heartbeat.ts";
 import { LinkSlots, type SlotNews } from "./link-slots.ts";
 import { SendQueue } from "./send-queue.ts";
@@ -46,6 +48,7 @@ export class SocketLink implements Link {
   readonly #clock: Clock;
   readonly #heartbeat: HeartbeatTimes;
   readonly #queue: SendQueue;
+  readonly #cork: () => void;
   readonly #slots: LinkSlots | undefined;
   #listener: LinkListener | undefined;
   /** What came before anyone listened: little, as the socket is paused until then. */
@@ -62,8 +65,9 @@ export class SocketLink implements Link {
     this.#socket = socket;
     this.#clock = clock;
     this.#heartbeat = heartbeat;
+    this.#cork = corkForTick(socket);
     this.#slots = slots === undefined ? undefined : this.#useSlots(slots.file, slots.log);
-    this.#queue = new SendQueue(webSocket, this.#slots?.sender);
+    this.#queue = new SendQueue(webSocket, { cork: this.#cork, slots: this.#slots?.sender });
     webSocket.binaryType = "fragments";
     webSocket.on("message", (data, isBinary) => this.#receive(data, isBinary));
     webSocket.on("error", (error) => {
@@ -127,6 +131,7 @@ export class SocketLink implements Link {
     return new LinkSlots({
       file,
       sendNow: (message) => {
+        this.#cork();
         this.#webSocket.send(message, { binary: true }, leaveErrorsToClose);
         if (this.#webSocket.bufferedAmount <= UNREAD_BYTES_MAX) return;
         this.#drop(POLICY_VIOLATION, `does not read: ${UNREAD_BYTES_MAX} bytes wait for it`);
@@ -227,32 +232,4 @@ function decodeFragments(fragments: readonly Buffer[]): Decoded {
 /** The close event says why a link ended. */
 function leaveErrorsToClose(): void {
   return;
-}
-
-function reasonOf(error: Error): string {
-  const code = "code" in error ? String(error.code) : "";
-  if (code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH")
-    return "sent nonsense: a message that is too long";
-  if (code.startsWith("WS_ERR_")) return `sent nonsense: ${error.message}`;
-  return `connection lost (${code === "" ? error.message : code})`;
-}
-
-/** RFC 6455: no close frame came, the connection just ended. */
-const NO_CLOSE_FRAME = 1006;
-
-function closeReason(code: number, reason: Buffer): string {
-  if (code === NO_CLOSE_FRAME) return "connection lost";
-  // The text is the peer's and may be shown in a terminal.
-  const text = reason.toString().replaceAll(/[\p{Cc}\p{Cf}]+/gu, " ");
-  return text === "" ? "closed by peer" : `closed by peer: ${text}`;
-}
-
-/** At most 123 bytes fit into a close frame. */
-function closeText(reason: string): string {
-  let text = "";
-  for (const character of reason) {
-    if (Buffer.byteLength(text + character) > 123) break;
-    text += character;
-  }
-  return text;
 }
