@@ -1,19 +1,24 @@
-// Time of one all-reduce among processes on this machine: the Exchange over its WebSocket mesh with
-// an f32 and a bf16 wire, gloo (where a Python with torch is found: SMALLINIT_PYTHON, else python3), and
-// bare sockets that move the same bytes as the f32 wire both ways and add nothing: a bound.
+// Time of one all-reduce among processes on this machine: the Exchange over its mesh of links, through memory
+// and over sockets, with an f32 and a bf16 wire; gloo (where a Python with torch is found: SMALLINIT_PYTHON,
+// else python3); and bare sockets that move the same bytes as the f32 wire both ways and add nothing.
 //
-//     npm run build && node scripts/bench/all-reduce.mjs [--quick] [--workers 2,4]
-//         [--megabytes 4,40,280] [--rounds 5] [--sides f32,bf16,gloo,socket]
+//     npm run build && node scripts/bench/all-reduce.mjs [--quick] [--workers 2,4] [--megabytes 4,40,280]
+//         [--rounds 5] [--sides "f32 memory,bf16 memory,f32 socket,bf16 socket,gloo,bare sockets"]
+//         [--out docs/all-reduce.json [--scheduling "chrt -r 1"]]
 //
 // Every worker is a process of its own, as in a run; its sockets live on its only busy thread, as they
 // do on a real worker's communication thread, whose compute thread waits meanwhile. The sides take
-// turns within each round; the medians over the rounds and their ratios to gloo are printed. Gloo runs by
-// `env://` on 127.0.0.1, with one thread a process.
+// turns within each round; the medians over the rounds and their ratios to gloo are printed. With --out
+// they are merged into that file, and ALL_REDUCE.md beside it is written; --scheduling says there how the
+// call was scheduled. Gloo runs by `env://` on 127.0.0.1, with one thread a process.
 import { fork, spawn, spawnSync } from "node:child_process";
 import { createServer } from "node:net";
+import { availableParallelism, cpus } from "node:os";
+import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { writeAllReducePage } from "./all-reduce-page.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -21,6 +26,8 @@ const { values: options } = parseArgs({
     workers: { type: "string" },
     megabytes: { type: "string" },
     rounds: { type: "string" },
+    out: { type: "string" },
+    scheduling: { type: "string", default: "scheduled like everything else on the machine" },
     sides: {
       type: "string",
       default: "f32 memory,bf16 memory,f32 socket,bf16 socket,gloo,bare sockets",
@@ -28,15 +35,19 @@ const { values: options } = parseArgs({
   },
 });
 const numbers = (text) => text.split(",").map(Number);
+const python = process.env.SMALLINIT_PYTHON ?? "python3";
+const versions = { node: process.versions.node, torch: torchVersion() };
+const machine = { cpu: cpus()[0]?.model ?? "unknown", cores: availableParallelism() };
 const fleetSizes = numbers(options.workers ?? (options.quick ? "2" : "2,4"));
 const sizes = numbers(options.megabytes ?? (options.quick ? "4,40" : "4,40,280"));
 const numRounds = Number(options.rounds ?? (options.quick ? 3 : 5));
-const python = process.env.SMALLINIT_PYTHON ?? "python3";
-const hasTorch = spawnSync(python, ["-c", "import torch.distributed"]).status === 0;
+const hasTorch = versions.torch !== undefined;
 const sides = options.sides.split(",").filter((side) => side !== "gloo" || hasTorch);
 if (!hasTorch) console.log(`no gloo: ${python} has no torch (set SMALLINIT_PYTHON)`);
 
+const rows = [];
 for (const numWorkers of fleetSizes) await compare(numWorkers);
+if (options.out !== undefined) writeAllReducePage(resolve(options.out), rows);
 
 async function compare(numWorkers) {
   const fleet = await startNodes(numWorkers);
@@ -60,6 +71,12 @@ async function compare(numWorkers) {
       const rate = (megabytes / ms).toFixed(2);
       const ratio = hasTorch ? (mid("gloo", "ms") / ms).toFixed(2) : "";
       const core = mid(side, "coreMs").toFixed(1);
+      rows.push({
+        ...{ workers: numWorkers, megabytes, side, ms: rounded(ms) },
+        coreMs: rounded(mid(side, "coreMs")),
+        ...(hasTorch ? { xGloo: rounded(mid("gloo", "ms") / ms) } : {}),
+        ...{ rounds: numRounds, scheduling: options.scheduling, machine, versions },
+      });
       console.log(
         `${numWorkers} | ${megabytes} | ${side} | ${ms.toFixed(1)} | ${rate} | ${ratio} | ${core}`,
       );
@@ -67,6 +84,13 @@ async function compare(numWorkers) {
   }
   fleet.end();
   gloo?.end();
+}
+
+/** Undefined where there is no Python with torch. */
+function torchVersion() {
+  const code = "import torch, torch.distributed; print(torch.__version__)";
+  const { status, stdout } = spawnSync(python, ["-c", code], { encoding: "utf8" });
+  return status === 0 ? stdout.trim() : undefined;
 }
 
 /** Processes of ours: exchanges and bare sockets. */
@@ -138,6 +162,10 @@ function slowest(answers) {
     ms: Math.max(...answers.map(({ ms }) => ms)),
     coreMs: answers.reduce((sum, { coreMs }) => sum + coreMs, 0),
   };
+}
+
+function rounded(value) {
+  return Math.round(value * 1000) / 1000;
 }
 
 function median(values) {
