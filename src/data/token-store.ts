@@ -8,11 +8,15 @@ export type TokenType = "uint16" | "uint32";
 /** Bytes of one token id. */
 export const TOKEN_BYTES: Readonly<Record<TokenType, number>> = { uint16: 2, uint32: 4 };
 
+/** Files up to this size are read whole, at the first reading: a call per window is most of a feed's cost. */
+const KEPT_BYTES_MAX = 64 * 2 ** 20;
+
 /** One part of a data folder: a long array of token ids, read from its file piece by piece. */
 export interface TokenStore extends AsyncDisposable {
   readonly numTokens: number;
   /**
-   * Tokens [start, start + count), which must lie within the part. Memory: twice the result's.
+   * Tokens [start, start + count), which must lie within the part. Memory: twice the result's, and
+   * for files up to 64 MiB the file's.
    *
    * @throws {TrainerError} ERR_DATA_DAMAGED when the file is now too short, or an id is not below the
    *   vocabulary's size.
@@ -42,6 +46,15 @@ export async function openTokenStore(options: TokenStoreOptions): Promise<TokenS
     if (!Number.isInteger(numTokens)) {
       throw damaged(path, `its size is no whole number of ${type} tokens`);
     }
+    let kept: Promise<Uint8Array> | undefined;
+    const bytesOf = async (start: number, count: number) => {
+      if (numTokens * TOKEN_BYTES[type] > KEPT_BYTES_MAX) {
+        return readFully({ file, path, start, count, type });
+      }
+      kept ??= readFully({ file, path, start: 0, count: numTokens, type });
+      const whole = await kept;
+      return whole.slice(start * TOKEN_BYTES[type], (start + count) * TOKEN_BYTES[type]);
+    };
     return {
       numTokens,
       async read(start, count) {
@@ -49,7 +62,7 @@ export async function openTokenStore(options: TokenStoreOptions): Promise<TokenS
           Number.isSafeInteger(start) && start >= 0 && count >= 0 && start + count <= numTokens,
           `tokens [${start}, ${start + count}) of ${numTokens}`,
         );
-        const bytes = await readFully({ file, path, start, count, type });
+        const bytes = await bytesOf(start, count);
         return checkedIds({ ids: idsOf(bytes, type), start, vocabSize, path });
       },
       [Symbol.asyncDispose]: () => file.close(),

@@ -165,6 +165,15 @@ describe("openDataFolder", () => {
       message: expect.stringMatching(/val\.bin is damaged: it became shorter/),
     });
   });
+
+  test("reads a small file once, and has it from then on", async () => {
+    const folder = await preparedFolder();
+    await using data = await openDataFolder(folder);
+    const before = await data.train.read(3, 20);
+    await truncate(join(folder, "train.bin"), 10);
+    expect(await data.train.read(3, 20)).toEqual(before);
+    expect(await data.train.read(5, 18)).toEqual(before.slice(2));
+  });
 });
 
 describe("openDataFolder, on files that nanoGPT wrote", () => {
