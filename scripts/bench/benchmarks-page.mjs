@@ -35,10 +35,12 @@ ${results.map(setupRow).join("\n")}
 
 ## Speed
 
-Scaling is the speed of two workers on two cores over twice that of one worker on one core.
+Scaling is the speed of two workers on two cores over twice that of one worker on one core. The machine's bound is the
+same for two runs of one worker each, at the same time, that do not know of each other: what two cores lose by sharing caches,
+memory and clock.
 
-| size | engine, precision | smallinit, tokens/s | PyTorch DDP, tokens/s | ratio | one worker, tokens/s | scaling | core-seconds a step, smallinit | PyTorch |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| size | engine, precision | smallinit, tokens/s | PyTorch DDP, tokens/s | ratio | one worker, tokens/s | scaling | machine's bound | core-seconds a step, smallinit | PyTorch |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 ${results.map(speedRow).join("\n")}
 
 ## Start and memory
@@ -64,10 +66,12 @@ function speedRow(result) {
   const { size, engine, precision, tokensPerSecond, ratio, scaling, cpuSecondsPerStep } = result;
   const { smallinit, torch, oneWorker } = tokensPerSecond;
   const rates = [smallinit, torch].map((rate) => rate.toFixed(0));
-  const percent = `${(100 * scaling).toFixed(0)} %`;
+  const percents = [scaling, result.bound].map((part) =>
+    part === undefined ? "" : `${(100 * part).toFixed(0)} %`,
+  );
   const kind = `${engine}, ${precision}`;
   const cpu = [cpuSecondsPerStep.smallinit, cpuSecondsPerStep.torch].map((x) => x.toFixed(2));
-  return row(size, kind, ...rates, ratio.toFixed(2), oneWorker.toFixed(0), percent, ...cpu);
+  return row(size, kind, ...rates, ratio.toFixed(2), oneWorker.toFixed(0), ...percents, ...cpu);
 }
 
 function startRow({ size, engine, precision, firstStepMs, peakMiB }) {

@@ -1,14 +1,16 @@
 // Training speed, start-up and memory of smallinit against PyTorch DDP; writes docs/BENCHMARKS.md.
 //
 //     npm run build && node scripts/bench/ddp.mjs [--sizes s,m,b] [--rounds 3]
-//         [--engines onnx] [--precision f32] [--python python3] [--no-write]
+//         [--engines onnx] [--precision f32] [--python python3] [--no-write] [--no-bound]
 //
 // Both sides train the same model on the same tokens: feed, forward, backward, all-reduce, clip, AdamW
 // and a row of metrics per step, in two processes of one thread each on two cores. smallinit is
 // started by `launch`; PyTorch as two processes with RANK, WORLD_SIZE and MASTER_ADDR=127.0.0.1
 // (what torchrun sets; torchrun --standalone hangs where the host's name does not resolve). The sides
 // take turns within each round, so that a change in the machine's load meets all of them: what counts
-// are the ratios, each taken within its round. A call may measure some sizes alone: results are merged
+// are the ratios, each taken within its round. Two runs of one worker each, one per core and at the same
+// time, show how much of the scaling is the machine's own (shared caches, memory, clock); --no-bound leaves
+// them out. A call may measure some sizes alone: results are merged
 // into docs/benchmarks.json, from which the page is written. Linux only: it reads /proc and calls taskset.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -43,6 +45,7 @@ const { values: options } = parseArgs({
     precision: { type: "string", default: "f32" },
     python: { type: "string", default: process.env.SMALLINIT_PYTHON ?? "python3" },
     "no-write": { type: "boolean", default: false },
+    "no-bound": { type: "boolean", default: false },
   },
 });
 
@@ -77,12 +80,14 @@ async function measure({ size, precision, engine }) {
     const two = await runSmallinit(job, 2);
     const torch = await runTorch(job);
     const one = await runSmallinit(job, 1);
-    rounds.push({ two, torch, one, load: loadavg()[0] });
+    const apart = options["no-bound"] ? undefined : await runApart(job);
+    rounds.push({ two, torch, one, apart, load: loadavg()[0] });
     const ratio = two.tokensPerSecond / torch.tokensPerSecond;
     const rates = [two, torch, one].map((run) => run.tokensPerSecond.toFixed(0));
     console.log(
       `${size} ${engine} ${precision}: two workers ${rates[0]}, PyTorch DDP ${rates[1]}, ` +
-        `one worker ${rates[2]} tokens/s; ratio ${ratio.toFixed(2)}; load ${loadavg()[0].toFixed(1)}`,
+        `one worker ${rates[2]}${apart === undefined ? "" : `, two apart ${apart.toFixed(0)}`} tokens/s; ` +
+        `ratio ${ratio.toFixed(2)}; load ${loadavg()[0].toFixed(1)}`,
     );
   }
   const over = (of) => median(rounds.map(of));
@@ -101,6 +106,9 @@ async function measure({ size, precision, engine }) {
     },
     ratio: over(({ two, torch }) => two.tokensPerSecond / torch.tokensPerSecond),
     scaling: over(({ two, one }) => two.tokensPerSecond / one.tokensPerSecond / 2),
+    ...(options["no-bound"]
+      ? {}
+      : { bound: over(({ apart, one }) => apart / one.tokensPerSecond / 2) }),
     cpuSecondsPerStep: {
       smallinit: of("two", "cpuSecondsPerStep"),
       torch: of("torch", "cpuSecondsPerStep"),
@@ -110,8 +118,14 @@ async function measure({ size, precision, engine }) {
   };
 }
 
+/** Tokens per second in all of two runs of one worker each, on a core of its own, which do not know of each other. */
+async function runApart(job) {
+  const runs = await Promise.all(["0", "1"].map((core) => runSmallinit(job, 1, core)));
+  return runs.reduce((sum, { tokensPerSecond }) => sum + tokensPerSecond, 0);
+}
+
 /** One run of `launch`; with one worker, on one core, the same steps. */
-async function runSmallinit(job, numWorkers) {
+async function runSmallinit(job, numWorkers, core = "0") {
   const { size, engine, precision, block, model, data, steps } = job;
   const run = mkdtempSync(join(folder, "run-"));
   rmSync(run, { recursive: true });
@@ -123,7 +137,7 @@ async function runSmallinit(job, numWorkers) {
   const args = ["launch", "--data", data, "--run", run, "--workers", `${numWorkers}`, ...set];
   const numSkipped = WARMUP_STEPS[size];
   const watch = { metrics: join(run, "metrics.jsonl"), steps, numSkipped };
-  const cores = numWorkers === 1 ? "0" : "0,1";
+  const cores = numWorkers === 1 ? core : "0,1";
   const observed = await observe([["taskset", ["-c", cores, process.execPath, COMMAND, ...args]]], {
     ...watch,
     // The coordinator computes no step: memory is that of its children.

@@ -101,7 +101,7 @@ function setupOf({ block, ...shape }) {
   const model = {
     ...shape,
     ...{ ffn: "geglu", ffnSize: 3 * shape.embeddingSize, positions: "rotary", norm: "pre" },
-    ...{ smallInit: true, embedNorm: true, bias: true },
+    ...{ smallInit: true, embedNorm: true, layerNormEpsilon: 1e-5, bias: true },
   };
   const blockShape = { numSequences: block, length: shape.contextLength };
   const ids = Int32Array.from(
