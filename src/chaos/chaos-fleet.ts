@@ -88,6 +88,9 @@ export class ChaosFleet {
         if (fault.victim === "coordinator") this.#isCoordinatorHit = true;
         return this.#processOf(fault.victim).signal("SIGKILL");
       case "exit":
+        if (fault.victim === "coordinator") this.#isCoordinatorHit = true;
+        // The first asks a coordinator for a checkpoint, the second is not to be argued with.
+        if (fault.victim === "coordinator") this.#coordinator.signal("SIGINT");
         return this.#processOf(fault.victim).signal("SIGTERM");
       case "freeze":
         return this.#freeze(this.#processOf(fault.victim), fault.forMs);
@@ -101,6 +104,26 @@ export class ChaosFleet {
         return connections.length > 0;
       }
     }
+  }
+
+  /** Undefined between its end and its next start. */
+  processIdOf(party: Party): number | undefined {
+    return this.#processOf(party).processId;
+  }
+
+  /** Lets a process that has stopped itself go on. */
+  wake(party: Party): void {
+    this.#processOf(party).signal("SIGCONT");
+  }
+
+  /** All that a party has through the relays. */
+  async connectionsOf(party: Party): Promise<readonly RelayedConnection[]> {
+    const pairs = this.#workers.flatMap((_, other): readonly (readonly [number, Party])[] => {
+      if (party === "coordinator") return [[other, party]];
+      return [[party, other === party ? "coordinator" : other]];
+    });
+    const found = await Promise.all(pairs.map(([a, b]) => this.#connectionsBetween(a, b)));
+    return found.flat();
   }
 
   /** Asks the coordinator to stop the run after a checkpoint. */

@@ -5,8 +5,8 @@ export type Party = number | "coordinator";
 export type Fault =
   /** SIGKILL: nothing is said or written any more. */
   | { readonly kind: "kill"; readonly victim: Party }
-  /** SIGTERM: a worker leaves with exit code 1. */
-  | { readonly kind: "exit"; readonly victim: number }
+  /** SIGTERM, a worker leaves with exit code 1; and SIGINT, on which a coordinator ends at once. */
+  | { readonly kind: "exit"; readonly victim: Party }
   /** SIGSTOP, and SIGCONT after `forMs`: a zombie that comes back. */
   | { readonly kind: "freeze"; readonly victim: Party; readonly forMs: number }
   /** The connections between the two are destroyed, in the middle of whatever they carry. */

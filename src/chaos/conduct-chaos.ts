@@ -73,22 +73,30 @@ class Conductor {
   }
 
   async look(): Promise<void> {
-    const { watch, clock, onProgress, stopSignal, fleet } = this.#request;
-    const nowMs = clock.nowMs() - this.#startMs;
+    const { watch, onProgress, stopSignal, fleet } = this.#request;
+    const nowMs = this.#nowMs();
     if (this.#firstMs !== undefined) this.#aliveMs += fleet.workersAlive * (nowMs - this.#lastMs);
     this.#lastMs = nowMs;
-    const commits = watch.poll();
-    if (commits.length > 0) this.#firstMs ??= nowMs;
-    for (const commit of commits) this.#log.commit(commit, nowMs);
+    this.#readCommits(nowMs);
     onProgress(watch.step, this.#log.records.length);
     if (stopSignal.aborted) return;
-    for (const fault of this.#due(nowMs)) await this.#inflict(fault, nowMs);
+    for (const fault of this.#due(nowMs)) await this.#inflict(fault);
   }
 
   outcome(): Omit<ChaosOutcome, "end"> {
     const trainedMs = this.#lastMs - (this.#firstMs ?? this.#lastMs);
     const meanWorkersAlive = trainedMs === 0 ? 0 : this.#aliveMs / trainedMs;
     return { faults: this.#log.records, trainedMs, meanWorkersAlive };
+  }
+
+  #nowMs(): number {
+    return this.#request.clock.nowMs() - this.#startMs;
+  }
+
+  #readCommits(nowMs: number): void {
+    const commits = this.#request.watch.poll();
+    if (commits.length > 0) this.#firstMs ??= nowMs;
+    for (const commit of commits) this.#log.commit(commit, nowMs);
   }
 
   #due(nowMs: number): readonly Fault[] {
@@ -117,14 +125,16 @@ class Conductor {
       : { atMs: sinceMs + drawn.afterMs, fault: drawn.fault };
   }
 
-  async #inflict(fault: Fault, nowMs: number): Promise<void> {
+  async #inflict(fault: Fault): Promise<void> {
     const { fleet, log, watch } = this.#request;
+    const isDone = await fleet.inflict(fault);
+    // Steps that were committed while the blow fell are not among those that it delayed.
+    const nowMs = this.#nowMs();
+    this.#readCommits(nowMs);
     const words = `step ${watch.step}: ${faultInWords(fault)}`;
-    if (await fleet.inflict(fault)) {
-      this.#log.note(fault, watch.step, nowMs);
-      log.info(`Chaos, ${words}.`);
-    } else {
-      log.info(`Chaos, ${words}: there is nothing to do it to just now.`);
-    }
+    if (isDone) this.#log.note(fault, watch.step, nowMs);
+    log.info(
+      isDone ? `Chaos, ${words}.` : `Chaos, ${words}: there is nothing to do it to just now.`,
+    );
   }
 }

@@ -108,9 +108,8 @@ interface FaultText {
 function faultOf(kind: Fault["kind"], text: FaultText): Fault {
   switch (kind) {
     case "kill":
-      return { kind, victim: readParty(text.whom, text) };
     case "exit":
-      return { kind, victim: readWorker(text.whom, text) };
+      return { kind, victim: readParty(text.whom, text) };
     case "freeze":
       return { kind, victim: readParty(text.whom, text), forMs: readTime(text) };
     case "cut":

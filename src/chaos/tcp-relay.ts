@@ -7,7 +7,7 @@ export interface RelayedConnection {
   readonly callerPort: number;
   /** Ends it for both sides; what is under way is lost. */
   cut(): void;
-  /** Lets half of the next long piece through, and cuts then: a frame that stops in the middle. */
+  /** Lets half of the next piece through, and cuts then: a frame that stops in the middle. */
   cutInside(): void;
   /** From now on nothing passes, not even the end of either side: a half-open connection. */
   silence(): void;
@@ -21,8 +21,8 @@ export interface TcpRelay {
   close(): Promise<void>;
 }
 
-/** Pieces below this are heartbeats and control messages rather than frames. */
-const LONG_PIECE_BYTES = 1000;
+/** What is shorter is a heartbeat. */
+const LONG_PIECE_BYTES = 64;
 
 /**
  * Opens a relay on loopback. A caller is turned away while `target` is undefined or does not answer.

@@ -13,7 +13,10 @@ import { type LocalWorkers, launchLocalWorkers } from "../launcher/launch-local-
 import type { LocalDevices } from "../launcher/local-devices.ts";
 import { TensorboardObserver } from "../tensorboard/tensorboard-observer.ts";
 import { formatJoinUrl, parseJoinUrl } from "../transport/join-url.ts";
+import { stopAtPhase } from "../transport/stop-at-phase.ts";
+import { stopThisProcess } from "../transport/stop-this-process.ts";
 import { packageVersion } from "./package-version.ts";
+import { phaseTrapOfEnvironment } from "./phase-trap.ts";
 import type { Advertised } from "./place-options.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { statusInWords, summaryInWords } from "./run-in-words.ts";
@@ -73,6 +76,7 @@ export async function conductRun(
   const fewerWorkers = new AbortController();
   const tensorboard = request.hasTensorboard === true ? observerOf(request, log) : undefined;
   let workers: Promise<LocalWorkers> | undefined;
+  const trap = phaseTrapOfEnvironment();
   try {
     const summary = await runCoordinator({
       dataFolder: request.data,
@@ -101,6 +105,7 @@ export async function conductRun(
       },
       stopSignal,
       noMoreWorkers: fewerWorkers.signal,
+      ...(trap && { watchLink: stopAtPhase(trap, "coordinator", stopThisProcess) }),
     });
     voice.end(summary);
     return { summary, exitCode: EXIT_CODE_OF[summary.status] };

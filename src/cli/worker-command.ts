@@ -6,6 +6,7 @@ import { formatJoinUrl, parseJoinUrl } from "../transport/join-url.ts";
 import { deviceOption } from "./engine-options.ts";
 import { wholeNumber } from "./option-values.ts";
 import { packageVersion } from "./package-version.ts";
+import { phaseTrapOfEnvironment } from "./phase-trap.ts";
 import { addPlaceOptions, interfaceOf, type PlaceOptions } from "./place-options.ts";
 import { SHARED_MEMORY_HELP, sharesMemory } from "./shares-memory.ts";
 import { stopOnInterrupt } from "./stop-signal.ts";
@@ -76,6 +77,7 @@ export function addWorkerCommand(program: Command): void {
       // Loaded here: tfjs takes half a second that no other command should pay.
       const { runWorker } = await import("../worker/run-worker.ts");
       const interfaceAddress = interfaceOf(options);
+      const trap = phaseTrapOfEnvironment();
       const outcome = await runWorker({
         url: withToken(url),
         ...(options.engine === undefined ? {} : { engine: options.engine }),
@@ -97,6 +99,7 @@ export function addWorkerCommand(program: Command): void {
         ...(options.profile === undefined ? {} : { profileFolder: options.profile }),
         ...peerPortOfEnvironment(),
         ...(options.probes === undefined ? {} : { probeFolder: options.probes }),
+        ...(trap === undefined ? {} : { trap }),
       });
       stderrLog.info(`Done: ${outcome.reason}.`);
     });

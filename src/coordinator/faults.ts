@@ -49,19 +49,30 @@ function settleAccusations(turn: Turn): void {
     return;
   }
   const blamedId = mostBlamed(accusations);
-  const numAccusers = new Set(
-    accusations.filter(({ accusedId }) => accusedId === blamedId).map((one) => one.accuserId),
-  ).size;
-  const reason = `cannot be reached by ${numAccusers} of ${members.length} members: ${oldest.reason}`;
+  const broken = accusations.filter(
+    ({ accusedId, accuserId }) => accusedId === blamedId || accuserId === blamedId,
+  );
+  const others = broken.map(({ accusedId, accuserId }) =>
+    accusedId === blamedId ? accuserId : accusedId,
+  );
+  const why = broken[0]?.reason ?? oldest.reason;
+  const reason = `has no link to ${new Set(others).size} of ${members.length - 1} other members: ${why}`;
   loseWorkers(turn, [blamedId], reason, "ERR_PEER_LOST");
 }
 
+/**
+ * The member at an end of most broken links, whichever end told of it: one that can reach nobody blames
+ * everybody. Of equals, the one that came last.
+ */
 function mostBlamed(accusations: readonly Accusation[]): number {
-  const accusers = new Map<number, Set<number>>();
+  const brokenWith = new Map<number, Set<number>>();
+  const note = (one: number, other: number) =>
+    brokenWith.set(one, (brokenWith.get(one) ?? new Set()).add(other));
   for (const { accusedId, accuserId } of accusations) {
-    accusers.set(accusedId, (accusers.get(accusedId) ?? new Set()).add(accuserId));
+    note(accusedId, accuserId);
+    note(accuserId, accusedId);
   }
-  const ranked = [...accusers].sort(([a, byA], [b, byB]) => byB.size - byA.size || b - a);
+  const ranked = [...brokenWith].sort(([a, withA], [b, withB]) => withB.size - withA.size || b - a);
   return ranked[0]?.[0] ?? -1;
 }
 

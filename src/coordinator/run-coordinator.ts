@@ -76,6 +76,8 @@ export interface CoordinatorOptions {
   readonly noMoreWorkers?: AbortSignal;
   /** Whether payloads to workers on this machine may go through /dev/shm; default true. */
   readonly sharesMemory?: boolean;
+  /** Put between each new link and its user: fault tests watch there. */
+  readonly watchLink?: (link: Link) => Link;
 }
 
 /**
@@ -86,7 +88,7 @@ export interface CoordinatorOptions {
  *   ERR_VOCABULARY_MISMATCH, ERR_CONFIG_VALUE, ERR_WRITE, and those of the data folder and of the checkpoint.
  */
 export async function runCoordinator(options: CoordinatorOptions): Promise<RunSummary> {
-  const { runFolder, configuration, isResume, clock, log } = options;
+  const { runFolder, configuration, isResume, clock, log, watchLink = (link) => link } = options;
   const startMs = clock.nowMs();
   await checkRunFolder(runFolder, isResume);
   await checkNotConducted(runFolder);
@@ -107,7 +109,7 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
     ...options.listen,
     ...(tls === undefined ? {} : { tls: tls.credentials }),
     ...(options.token === undefined ? {} : { token: options.token }),
-    onLink: (link, { host }) => accept(link, host),
+    onLink: (link, { host }) => accept(watchLink(link), host),
     log,
     // Without a word for each link: the workers' logs say how they talk to one another.
     slotFolder:

@@ -6,9 +6,12 @@ import type { Log } from "../base/log.ts";
 import { noProfiler } from "../base/profiler.ts";
 import { hash32, seededRandom } from "../base/random.ts";
 import { SpanRing } from "../base/span-ring.ts";
+import type { Link } from "../protocol/link.ts";
 import { PROTOCOL_VERSION } from "../protocol/messages.ts";
 import { dial } from "../transport/dial.ts";
 import { SlotFolder } from "../transport/slot-folder.ts";
+import { stopAtPhase } from "../transport/stop-at-phase.ts";
+import { stopThisProcess } from "../transport/stop-this-process.ts";
 import { Communication, type CommunicationOptions } from "./communication.ts";
 import { dialUntil } from "./dial-until.ts";
 import { openMeshDoor } from "./mesh-door.ts";
@@ -49,14 +52,15 @@ try {
 async function communicate(): Promise<void> {
   const { url, isNetworkTrusted, place, timeoutMs, coordinatorTimeoutMs } = settings;
   const { name, packageVersion } = settings;
-  const dialOnce = () => dial({ url, isNetworkTrusted, slotFolder });
+  const watch = watchOf(settings);
+  const dialOnce = async () => watch(await dial({ url, isNetworkTrusted, slotFolder }));
   const coordinator = await dialUntil(dialOnce, {
     ...{ timeoutMs, clock: systemClock },
   });
   let communication: Communication | undefined;
   const door = await openMeshDoor({
     ...{ url, isNetworkTrusted, place, slotFolder },
-    onLink: (link) => defined(communication, "the secret that peers show").accept(link),
+    onLink: (link) => defined(communication, "the secret that peers show").accept(watch(link)),
   });
   const hello = {
     ...({ type: "hello", protocolVersion: PROTOCOL_VERSION, name, packageVersion } as const),
@@ -76,7 +80,7 @@ async function communicate(): Promise<void> {
   };
   const made = new Communication({
     coordinator,
-    dialPeer: (address, label) => door.dialPeer(address, label),
+    dialPeer: async (address, label) => watch(await door.dialPeer(address, label)),
     onMeshSecret: (secret) => door.admit(secret),
     ...(coordinatorTimeoutMs === 0 ? {} : { reconnect }),
     say: (text) => log.warn(text),
@@ -95,4 +99,9 @@ async function communicate(): Promise<void> {
     }
     made.hear(message).catch((error: unknown) => made.fail(error));
   });
+}
+
+/** What fault tests put between this process and its links; elsewhere, nothing. */
+function watchOf({ trap }: CommunicationSettings): (link: Link) => Link {
+  return trap === undefined ? (link) => link : stopAtPhase(trap, "worker", stopThisProcess);
 }

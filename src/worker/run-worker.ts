@@ -8,6 +8,7 @@ import { createEngine } from "../engine/create-engine.ts";
 import { parameterLayout } from "../model/parameter-layout.ts";
 import type { Welcome, WorkerFailed } from "../protocol/messages.ts";
 import { formatHostPort } from "../transport/join-url.ts";
+import type { PhaseTrap } from "../transport/stop-at-phase.ts";
 import { ComputeThread, type Ended } from "./compute-thread.ts";
 import { errorOf } from "./error-of.ts";
 import { keepProbes } from "./keep-probes.ts";
@@ -49,6 +50,8 @@ export interface WorkerOptions {
   readonly stopSignal: AbortSignal;
   /** The port that peers are told to call: that of a relay before this worker. Undefined: its own. */
   readonly peerPort?: number;
+  /** Where this process stops itself, for fault tests. */
+  readonly trap?: PhaseTrap;
   /** Folder for a trace and a table of where the time of the steps went; undefined: none. */
   readonly profileFolder?: string;
   /** Folder for what probes find in the steps: gradient norms and the embedding's; undefined: none. */
@@ -78,13 +81,14 @@ const GOODBYE_MS = 3000;
  *   `stopSignal`, and those of dialling, memory and engines.
  */
 export async function runWorker(options: WorkerOptions): Promise<WorkerOutcome> {
-  const { url, timeoutMs, coordinatorTimeoutMs, name, packageVersion, peerPort, log } = options;
+  const { url, timeoutMs, coordinatorTimeoutMs, name, packageVersion, log } = options;
+  const { peerPort, trap } = options;
   const { sharesMemory = true } = options;
   const profile = options.profileFolder === undefined ? undefined : keepProfile();
   const spanMemory = profile?.communicationMemory;
   const settings: CommunicationSettings = {
     ...{ url, timeoutMs, coordinatorTimeoutMs, name, packageVersion, peerPort, spanMemory },
-    sharesMemory,
+    ...{ sharesMemory, trap },
     isNetworkTrusted: options.isNetworkTrusted ?? false,
     place: options.place ?? {},
   };

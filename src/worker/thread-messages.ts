@@ -19,6 +19,7 @@ import type {
   WorkerFailed,
 } from "../protocol/messages.ts";
 import type { ElementType } from "../protocol/tensor-frame.ts";
+import type { PhaseTrap } from "../transport/stop-at-phase.ts";
 import type { MeshPlace } from "./mesh-door.ts";
 
 /** What the communication thread is started with. */
@@ -34,6 +35,8 @@ export interface CommunicationSettings {
   readonly packageVersion: string;
   /** The port that peers are told to call instead of the one listened on; undefined: the latter. */
   readonly peerPort: number | undefined;
+  /** Where this process stops itself, for fault tests; undefined: nowhere. */
+  readonly trap: PhaseTrap | undefined;
   /** Where to keep spans of time, for a `SpanRing`; undefined: they are not asked for. */
   readonly spanMemory: SharedArrayBuffer | undefined;
   /** Whether payloads to others on this machine may go through memory instead of sockets. */

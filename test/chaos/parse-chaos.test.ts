@@ -34,7 +34,7 @@ test.each([
   ["kill@5", /kill needs a victim, for example kill:0@5/],
   ["kill:4@50", /"4" is no worker: there are 0 to 3/],
   ["kill:2@200", /the run has 200 steps/],
-  ["exit:coordinator@5", /"coordinator" is no worker/],
+  ["cut:coordinator@5", /"coordinator" is no worker/],
   ["kill:2@50:3s", /kill takes no time/],
   ["freeze:2@50:3", /a time is in s or ms/],
   ["cut:2-2@50", /two different ends/],

@@ -311,6 +311,20 @@ describe("a link that is lost between two members", () => {
     expect(run.runToEnd()).toEqual({ status: "completed" });
   });
 
+  test("costs the member that blames all others, not one of them", () => {
+    const { run } = inTheMiddle();
+    accuse(run, 2, 1);
+    const { generation } = run.state;
+    for (const peerId of [0, 1]) {
+      const message = { type: "peer-lost", generation, peerId, reason: "no answer" } as const;
+      run.dispatch({ type: "message", workerId: 2, message });
+    }
+    run.passTime(SMALL_PLAN.limits.accusationMs);
+    expect(dropsOf(run).map(({ workerId }) => workerId)).toEqual([2]);
+    expect(dropsOf(run)[0]?.reject.message).toMatch(/has no link to 2 of 2 other members: no answer/);
+    expect(run.runToEnd()).toEqual({ status: "completed" });
+  });
+
   test("changes nothing when it belongs to a former generation", () => {
     const { run } = inTheMiddle();
     const message = { type: "peer-lost", generation: 0, peerId: 1, reason: "old" } as const;

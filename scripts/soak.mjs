@@ -1,0 +1,197 @@
+// Trains again and again under random faults, with real processes, and reports what was survived.
+//
+//     npm run build && node scripts/soak.mjs [--minutes 60] [--seed 1] [--mean-fault-seconds 10]
+//         [--workers 4] [--steps 400] [--out soak]
+//
+// Each round is one `launch --chaos random:...` of a small model, judged at its end: digest of the
+// undisturbed run (computed once, with one worker), every step and leaf counted once, no process left.
+// Before each round the same workers do a quarter of the steps undisturbed: what throughput is
+// compared with. OUT/soak.json and OUT/soak.md are written after every round; a round whose promises
+// were broken keeps its run folder. On a machine that others use, confine it:
+// `taskset -c 1 nice -n 5 node scripts/soak.mjs`.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, loadavg } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { seededRandom } from "../dist/base/random.js";
+
+const { values: options } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "60" },
+    seed: { type: "string", default: "1" },
+    "mean-fault-seconds": { type: "string", default: "10" },
+    workers: { type: "string", default: "4" },
+    steps: { type: "string", default: "400" },
+    out: { type: "string", default: "soak" },
+  },
+});
+const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+const { out } = options;
+const [minutes, seed, steps] = [options.minutes, options.seed, options.steps].map(Number);
+const perMinute = 60 / Number(options["mean-fault-seconds"]);
+const data = join(out, "data");
+const startMs = Date.now();
+const endMs = startMs + minutes * 60_000;
+const rounds = [];
+
+writeData(data);
+say(`soak of ${minutes} min, ${perMinute.toFixed(2)} faults a minute, ${options.workers} workers`);
+const digest = (await train(join(out, "undisturbed"), { workers: 1, steps })).parameterDigest;
+say(`undisturbed digest ${digest}`);
+for (let round = 0; isTimeForAnother(); round++) await doRound(round);
+process.exitCode = rounds.length > 0 && rounds.every(({ isKept }) => isKept) ? 0 : 1;
+
+/** The last round may end a little late, and is not begun when it would end much too late. */
+function isTimeForAnother() {
+  const lastMs = rounds.at(-1)?.ms ?? 0;
+  return Date.now() + lastMs / 2 < endMs;
+}
+
+async function doRound(round) {
+  const beginMs = Date.now();
+  const calm = await train(join(out, "calm"), { workers: options.workers, steps: steps / 4 });
+  const run = join(out, `round-${round}`);
+  rmSync(run, { recursive: true, force: true });
+  const chaos = `random:${perMinute}/min,seed=${seed + round},digest=${digest}`;
+  const code = await smallinit([...launchArgs(run, options.workers, steps), "--chaos", chaos]);
+  const report = readJson(join(run, "chaos.json"));
+  const summary = readJson(join(run, "summary.json"));
+  rounds.push({
+    round,
+    seed: seed + round,
+    isKept: code === 0,
+    broken: report.findings?.filter(({ isKept }) => !isKept) ?? ["no verdict"],
+    steps: summary.steps ?? 0,
+    faults: report.faults ?? [],
+    trainedMs: report.trainedMs ?? 0,
+    meanWorkersAlive: report.meanWorkersAlive ?? 0,
+    calmTokensPerSecond: calm.tokensPerSecond,
+    tokensPerSecond: ((summary.tokens ?? 0) / (report.trainedMs ?? 1)) * 1000,
+    load: loadavg()[0],
+    ms: Date.now() - beginMs,
+  });
+  if (code === 0) rmSync(run, { recursive: true, force: true });
+  writeFileSync(
+    join(out, "soak.json"),
+    `${JSON.stringify({ options, digest, rounds }, null, 2)}\n`,
+  );
+  writeFileSync(join(out, "soak.md"), markdown());
+  const numFaults = rounds.reduce((sum, { faults }) => sum + faults.length, 0);
+  const minutesDone = ((Date.now() - startMs) / 60_000).toFixed(1);
+  say(
+    `round ${round}: ${code === 0 ? "kept" : "BROKEN"}; ${numFaults} faults in ${minutesDone} min`,
+  );
+}
+
+function launchArgs(run, workers, numSteps) {
+  const settings = ["checkpointEvery=25", "evaluateEvery=100", `steps=${numSteps}`];
+  const set = settings.flatMap((one) => ["--set", one]);
+  const folders = ["--data", data, "--run", run, "--workers", String(workers)];
+  return ["launch", ...folders, "--preset", "tiny", ...set];
+}
+
+/** Trains without faults in a folder of its own. Gives the summary. */
+async function train(run, { workers, steps: numSteps }) {
+  rmSync(run, { recursive: true, force: true });
+  const code = await smallinit(launchArgs(run, workers, numSteps));
+  const summary = readJson(join(run, "summary.json"));
+  if (code !== 0) throw new Error(`the undisturbed run in ${run} ended with code ${code}`);
+  rmSync(run, { recursive: true, force: true });
+  return summary;
+}
+
+async function smallinit(args) {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  const [code] = await once(child, "close");
+  return code;
+}
+
+function readJson(path) {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    return {};
+  }
+}
+
+/** A text in which each token mostly decides the next, as nanoGPT's files. */
+function writeData(folder) {
+  mkdirSync(folder, { recursive: true });
+  const random = seededRandom(11);
+  const tokens = new Uint16Array(60_000);
+  for (let i = 1; i < tokens.length; i++) {
+    tokens[i] = random.uniform() < 0.8 ? (tokens[i - 1] * 5 + 3) % 24 : random.uint32() % 24;
+  }
+  writeFileSync(join(folder, "train.bin"), tokens.subarray(0, 55_000));
+  writeFileSync(join(folder, "val.bin"), tokens.subarray(55_000));
+}
+
+function markdown() {
+  const faults = rounds.flatMap((one) => one.faults);
+  const kinds = [...new Set(faults.map(({ kind }) => kind))].sort();
+  const trainedMs = sumOf(rounds.map((one) => one.trainedMs));
+  const lostMs = sumOf(rounds.map((one) => lostTime(one.faults)));
+  const kept = rounds.filter(({ isKept }) => isKept).length;
+  const ratio = median(rounds.map((one) => one.tokensPerSecond / one.calmTokensPerSecond));
+  const alive = sumOf(rounds.map((one) => one.meanWorkersAlive * one.trainedMs)) / trainedMs;
+  const lines = [
+    "| fault | survived | recovery, median | worst |",
+    "| --- | --- | --- | --- |",
+    ...[...kinds, undefined].map((kind) => rowOf(kind, faults)),
+    "",
+    `- ${kept} of ${rounds.length} rounds of ${steps} steps kept every promise; ` +
+      `${faults.length} faults in ${(trainedMs / 60_000).toFixed(1)} min of training ` +
+      `(${((Date.now() - startMs) / 60_000).toFixed(1)} min in all), seeds from ${seed}.`,
+    `- Throughput against the same workers undisturbed, median of the rounds: ${percent(ratio)}; ` +
+      `workers alive, mean: ${alive.toFixed(2)} of ${options.workers}.`,
+    `- Time not spent recovering: ${percent(1 - lostMs / trainedMs)}.`,
+    `- Load average ${median(rounds.map(({ load }) => load)).toFixed(1)} on ` +
+      `${availableParallelism()} core(s) given to it, median of the rounds.`,
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** All kinds when `kind` is undefined. Overlapping faults count as survived, not as times. */
+function rowOf(kind, faults) {
+  const these = faults.filter((one) => kind === undefined || one.kind === kind);
+  const times = these.flatMap((one) =>
+    one.isOverlapped || one.recoveryMs === undefined ? [] : [one.recoveryMs],
+  );
+  const worst = seconds(Math.max(0, ...times));
+  return `| ${kind ?? "all"} | ${these.length} | ${seconds(median(times))} | ${worst} |`;
+}
+
+/** Union of the times of recovery: those of overlapping faults count once. */
+function lostTime(faults) {
+  let [lost, until] = [0, 0];
+  for (const { atMs, recoveryMs = 0 } of faults) {
+    lost += Math.max(0, atMs + recoveryMs - Math.max(atMs, until));
+    until = Math.max(until, atMs + recoveryMs);
+  }
+  return lost;
+}
+
+function sumOf(values) {
+  return values.reduce((sum, value) => sum + value, 0);
+}
+
+function median(values) {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
+
+function seconds(ms) {
+  return `${(ms / 1000).toFixed(2)} s`;
+}
+
+function percent(share) {
+  return `${(share * 100).toFixed(1)} %`;
+}
+
+function say(text) {
+  console.log(`${new Date().toISOString()} ${text}`);
+}
