@@ -37,6 +37,8 @@ const STRANGER = "not a member of this run";
 export class PeerMesh {
   readonly #options: PeerMeshOptions;
   readonly #links = new Map<number, Link>();
+  /** Members who are being called: a second call would end in two links, each end keeping another. */
+  readonly #called = new Set<number>();
   #selfId = -1;
   #meshSecret: string | undefined;
   #form: Form | undefined;
@@ -65,9 +67,9 @@ export class PeerMesh {
     }
     const selfIndex = form.members.findIndex(({ workerId }) => workerId === this.#selfId);
     for (const { workerId, address } of form.members.slice(0, Math.max(selfIndex, 0))) {
-      if (this.#links.has(workerId)) continue;
+      if (this.#links.has(workerId) || this.#called.has(workerId)) continue;
       if (address === undefined) this.#lose(form.generation, workerId, "it has no address");
-      else void this.#dial(form, workerId, address);
+      else void this.#dial(workerId, address);
     }
     this.#reportIfLinked();
   }
@@ -122,14 +124,19 @@ export class PeerMesh {
     );
   }
 
-  async #dial(form: Form, peerId: number, address: PeerAddress): Promise<void> {
-    const { generation } = form;
+  /** Counts for the generation in which it ends: the call goes on when the members change meanwhile. */
+  async #dial(peerId: number, address: PeerAddress): Promise<void> {
+    this.#called.add(peerId);
+    const fail = (reason: string) => {
+      this.#called.delete(peerId);
+      this.#lose(this.#form?.generation ?? 0, peerId, reason);
+    };
     let link: Link;
     try {
       link = await this.#options.dialPeer(address, `worker ${peerId}`);
     } catch (error) {
       if (!(error instanceof TrainerError)) throw error;
-      this.#lose(generation, peerId, error.message);
+      fail(error.message);
       return;
     }
     let isWelcome = false;
@@ -140,6 +147,7 @@ export class PeerMesh {
           return;
         }
         isWelcome = true;
+        this.#called.delete(peerId);
         this.#add(peerId, link);
       },
       onTensor: (frame) => {
@@ -148,7 +156,7 @@ export class PeerMesh {
       },
       onClose: (reason) => {
         if (isWelcome) this.#closed(peerId, link, reason);
-        else this.#lose(generation, peerId, reason);
+        else fail(reason);
       },
     });
     const meshSecret = this.#meshSecret ?? "";

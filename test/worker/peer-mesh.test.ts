@@ -23,6 +23,8 @@ class World {
   readonly linked: string[] = [];
   readonly lost: string[] = [];
   readonly frames: string[] = [];
+  /** "9 calls 3". */
+  readonly calls: string[] = [];
   readonly meshes = new Map<number, PeerMesh>();
 
   add(id: number, secret = SECRET): PeerMesh {
@@ -51,6 +53,7 @@ class World {
   }
 
   async #dial(port: number, label: string, fromId: number): Promise<Link> {
+    this.calls.push(`${fromId} calls ${port}`);
     const callee = this.meshes.get(port);
     if (callee === undefined) throw new TrainerError("ERR_CONNECT", "nobody listens there");
     const [near, far] = memoryLinks({ labels: [label, `caller ${fromId}`] });
@@ -74,6 +77,16 @@ describe("a mesh", () => {
     for (const [id, mesh] of world.meshes) {
       expect(new Set(mesh.links.keys())).toEqual(new Set([3, 5, 9].filter((peer) => peer !== id)));
     }
+  });
+
+  test("calls nobody again when the members change while the call is under way", async () => {
+    const world = worldOf(3, 5, 9);
+    world.linkAll(1, [3, 5, 9]);
+    world.linkAll(2, [3, 5, 9]);
+    await settle();
+    expect(sameAs(world.calls)).toEqual(sameAs(["5 calls 3", "9 calls 3", "9 calls 5"]));
+    expect(sameAs(world.linked)).toEqual(sameAs(["3 in 2", "5 in 2", "9 in 2"]));
+    expect(world.lost).toEqual([]);
   });
 
   test("of one member is linked at once", () => {
