@@ -321,7 +321,9 @@ describe("a link that is lost between two members", () => {
     }
     run.passTime(SMALL_PLAN.limits.accusationMs);
     expect(dropsOf(run).map(({ workerId }) => workerId)).toEqual([2]);
-    expect(dropsOf(run)[0]?.reject.message).toMatch(/has no link to 2 of 2 other members: no answer/);
+    expect(dropsOf(run)[0]?.reject.message).toMatch(
+      /has no link to 2 of 2 other members: no answer/,
+    );
     expect(run.runToEnd()).toEqual({ status: "completed" });
   });
 
