@@ -13,7 +13,7 @@ const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 /** One cell of the table: to whom, what, and in which phase. */
 export interface FaultCell {
-  /** "donor": the worker that the coordinator asks for its state, whichever that is. */
+  /** "donor": whichever worker the coordinator asks, for its state or for an evaluation. */
   readonly victim: Party | "donor";
   readonly fault: "kill" | "freeze" | "half-open" | "cut" | "exit";
   readonly phase: (typeof PHASES)[number];

@@ -32,7 +32,7 @@ const CELLS: readonly (readonly [FaultCell["victim"], FaultCell["fault"], FaultC
   [1, "kill", "owning"],
   [1, "kill", "awaiting-commit"],
   ["donor", "kill", "saving"],
-  [1, "kill", "evaluating"],
+  ["donor", "kill", "evaluating"],
   [1, "exit", "computing"],
   [1, "cut", "sending"],
   ["donor", "cut", "saving"],
