@@ -125,20 +125,21 @@ describe.skipIf(!isPossible)(NAME, { timeout: LIMIT_MS }, () => {
 
   test("drop a worker that advertises the wrong interface by name, and take it corrected", async () => {
     const run = newRun();
-    const { coordinator, url } = await startCoordinator(run, 2);
+    const { coordinator, url } = await startCoordinator(run, 3);
     const wrong = startWorker(host(1), url, ["--interface", "lonely0"]);
     await until("the first worker", coordinator, () => eventsOf(run, "joined")[0]);
-    const peer = startWorker(host(2), url);
+    // Two: of a link that fails alone, nobody could tell whose fault it is.
+    const peers = [2, 3].map((i) => startWorker(host(i), url));
     await until("the loss", coordinator, () => eventsOf(run, "lost")[0]);
-    // Holds the run, which the other host alone would end too soon: now it waits for workers.
-    peer.child.kill("SIGKILL");
+    // Holds the run, which the other hosts alone would end too soon: now it waits for workers.
+    for (const peer of peers) peer.child.kill("SIGKILL");
     expect((await wrong.exit).code).toBe(1);
     expect(wrong.output()).toMatch(
       /ERR_PEER_LOST: .*worker 0 cannot be reached by its peers at 10\.78\.1\.1:\d+ .*--interface NAME/,
     );
     const corrected = startWorker(host(1), url, ["--interface", "lan0"]);
     for (const running of [coordinator, corrected]) await complete(running);
-    const [joined] = eventsOf(run, "joined").slice(2);
+    const [joined] = eventsOf(run, "joined").slice(3);
     expect(joined).toMatchObject({ address: expect.stringMatching(/^10\.77\.0\.2:\d+$/) });
     expectUndisturbed(run);
   });
