@@ -6,6 +6,7 @@ import { systemClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Configuration } from "../configuration/configuration.ts";
 import { runCoordinator } from "../coordinator/run-coordinator.ts";
+import type { LocalExit } from "../coordinator/run-events.ts";
 import type { RunStatus } from "../coordinator/run-status.ts";
 import type { RunSummary } from "../coordinator/run-summary.ts";
 import type { TlsChoice } from "../coordinator/run-tls.ts";
@@ -36,10 +37,13 @@ export interface RunRequest {
   readonly tls?: TlsChoice;
   /** The first step waits for so many. */
   readonly minWorkers: number;
+  readonly allowsMixedEngines?: boolean;
   /** Workers to start on this machine; 0: they come from elsewhere. */
   readonly numLocalWorkers: number;
   /** Where they compute; default: on the CPU. */
   readonly local?: LocalDevices;
+  /** How often in a row a local worker that ends early is started again. */
+  readonly maxRestarts?: number;
   /** Further arguments of each local worker. */
   readonly workerArguments?: readonly string[];
   /** Local workers write to RUN/profile where their time went, and the first's table is shown. */
@@ -72,9 +76,10 @@ export async function conductRun(
   voice: RunVoice = terminalVoice(request),
 ): Promise<{ readonly summary: RunSummary; readonly exitCode: number }> {
   const { log, stopSignal } = voice;
-  // A local worker that has ended early does not come back: nobody must wait for it.
+  // Aborted when a local worker has ended for good: nobody must wait for it.
   const fewerWorkers = new AbortController();
   const tensorboard = request.hasTensorboard === true ? observerOf(request, log) : undefined;
+  let tellExit: (exit: LocalExit) => void = () => undefined;
   let workers: Promise<LocalWorkers> | undefined;
   const trap = phaseTrapOfEnvironment();
   try {
@@ -89,6 +94,7 @@ export async function conductRun(
       minWorkers: request.minWorkers,
       isLocal: request.numLocalWorkers > 0,
       isResume: request.isResume,
+      allowsMixedEngines: request.allowsMixedEngines === true,
       packageVersion: packageVersion(),
       sharesMemory: sharesMemory(process.env),
       clock: systemClock,
@@ -100,12 +106,18 @@ export async function conductRun(
           log.info(joinHint(url, request.token));
           return;
         }
-        workers = startWorkers(request, url, log, () => fewerWorkers.abort());
+        workers = startWorkers(request, url, log, (exit) => {
+          tellExit(exit);
+          if (exit.restartMs === undefined) fewerWorkers.abort();
+        });
         workers.catch(() => fewerWorkers.abort());
       },
       stopSignal,
       noMoreWorkers: fewerWorkers.signal,
       ...(trap && { watchLink: stopAtPhase(trap, "coordinator", stopThisProcess) }),
+      onConducting(tell) {
+        tellExit = tell;
+      },
     });
     voice.end(summary);
     return { summary, exitCode: EXIT_CODE_OF[summary.status] };
@@ -166,7 +178,7 @@ function startWorkers(
   request: RunRequest,
   url: string,
   log: Log,
-  onFewer: () => void,
+  onEarlyExit: (exit: LocalExit) => void,
 ): Promise<LocalWorkers> {
   const logFolder = join(request.run, "logs");
   if (request.local?.remark !== undefined) log.warn(request.local.remark);
@@ -186,10 +198,9 @@ function startWorkers(
     ],
     logFolder,
     log,
-    onEarlyExit(exit) {
-      log.warn(exit.message);
-      onFewer();
-    },
+    clock: systemClock,
+    maxRestarts: request.maxRestarts ?? 0,
+    onEarlyExit: ({ message, restartMs }) => onEarlyExit({ message, restartMs }),
   });
 }
 

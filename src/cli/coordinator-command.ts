@@ -5,6 +5,7 @@ import { MAX_WORKERS } from "../protocol/limits.ts";
 import { isLoopback } from "../transport/loopback.ts";
 import { randomToken } from "../transport/token.ts";
 import { conductRun } from "./conduct-run.ts";
+import { mixedEnginesOption } from "./engine-options.ts";
 import { wholeNumber } from "./option-values.ts";
 import { addPlaceOptions, listenOn, type PlaceOptions } from "./place-options.ts";
 import { addRunOptions, configurationOf, type RunOptions } from "./run-options.ts";
@@ -13,6 +14,7 @@ import { addTlsOptions, type TlsOptions, tlsChoiceOf } from "./tls-options.ts";
 interface CoordinatorCommandOptions extends RunOptions, TlsOptions, PlaceOptions {
   readonly listen?: { readonly host: string; readonly port: number };
   readonly minWorkers: number;
+  readonly mixedEngines?: boolean;
 }
 
 /** Where a coordinator listens unless told otherwise: this machine alone. */
@@ -31,6 +33,7 @@ export function addCoordinatorCommand(program: Command): void {
       wholeNumber(1, MAX_WORKERS),
       1,
     )
+    .addOption(mixedEnginesOption())
     .addHelpText(
       "after",
       "\nExample:\n  smallinit coordinator --data data/book --run runs/book --listen 0.0.0.0:7117 \\\n" +
@@ -62,6 +65,7 @@ export function addCoordinatorCommand(program: Command): void {
         ...(token === undefined ? {} : { token }),
         ...(tls === undefined ? {} : { tls }),
         minWorkers: options.minWorkers,
+        allowsMixedEngines: options.mixedEngines === true,
         numLocalWorkers: 0,
       });
       process.exitCode = exitCode;

@@ -48,3 +48,24 @@ export async function chooseDevices(
     hasCuda: addon !== undefined && isCudaBuild(addon),
   });
 }
+
+/** Starts in a row of a local worker that ends within seconds: the sixth end is no accident. */
+const DEFAULT_MAX_RESTARTS = 5;
+
+/** `--max-restarts` of commands that start workers on this machine. */
+export function maxRestartsOption(): Option {
+  return new Option(
+    "--max-restarts <n>",
+    "starts in a row of a local worker that ends early; 0: none",
+  )
+    .argParser(wholeNumber(0, 1_000_000))
+    .default(DEFAULT_MAX_RESTARTS);
+}
+
+/** `--mixed-engines` of commands whose workers come from elsewhere. */
+export function mixedEnginesOption(): Option {
+  return new Option(
+    "--mixed-engines",
+    "take workers whose engine or its version differs: bits then depend on who computes what",
+  );
+}

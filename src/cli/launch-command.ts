@@ -6,7 +6,7 @@ import type { DeviceWish } from "../launcher/local-devices.ts";
 import { MAX_WORKERS } from "../protocol/limits.ts";
 import { chaosRun } from "./chaos-run.ts";
 import { conductRun } from "./conduct-run.ts";
-import { chooseDevices, workerDeviceOption } from "./engine-options.ts";
+import { chooseDevices, maxRestartsOption, workerDeviceOption } from "./engine-options.ts";
 import { wholeNumber } from "./option-values.ts";
 import { addRunOptions, configurationOf, type RunOptions, runArguments } from "./run-options.ts";
 import { SHARED_MEMORY_HELP } from "./shares-memory.ts";
@@ -14,6 +14,7 @@ import { SHARED_MEMORY_HELP } from "./shares-memory.ts";
 interface LaunchOptions extends RunOptions {
   readonly workers: number | "auto";
   readonly device: DeviceWish;
+  readonly maxRestarts: number;
   readonly profile?: boolean;
   readonly chaos?: string;
 }
@@ -34,6 +35,7 @@ export function addLaunchCommand(program: Command): void {
       "auto",
     )
     .addOption(workerDeviceOption())
+    .addOption(maxRestartsOption())
     .option("--profile", "at the end, tell where each step's time went; traces go to RUN/profile")
     .option(
       "--chaos <spec>",
@@ -78,6 +80,7 @@ export function addLaunchCommand(program: Command): void {
         minWorkers: numLocalWorkers,
         numLocalWorkers,
         local,
+        maxRestarts: options.maxRestarts,
         ...(options.profile === true ? { isProfiled: true } : {}),
       });
       process.exitCode = exitCode;

@@ -8,7 +8,12 @@ import type { DeviceWish } from "../launcher/local-devices.ts";
 import { MAX_WORKERS } from "../protocol/limits.ts";
 import { conductRun } from "./conduct-run.ts";
 import { readAddress, tokenFor } from "./coordinator-command.ts";
-import { chooseDevices, workerDeviceOption } from "./engine-options.ts";
+import {
+  chooseDevices,
+  maxRestartsOption,
+  mixedEnginesOption,
+  workerDeviceOption,
+} from "./engine-options.ts";
 import { numLocalWorkersOf, numWorkers } from "./launch-command.ts";
 import { repeated, wholeNumber } from "./option-values.ts";
 import { addPlaceOptions, listenOn, type PlaceOptions } from "./place-options.ts";
@@ -21,13 +26,18 @@ interface ResumeOptions extends TlsOptions, PlaceOptions {
   readonly workers?: number | "auto";
   readonly device: DeviceWish;
   readonly tensorboard?: boolean;
+  readonly maxRestarts: number;
   readonly listen?: { readonly host: string; readonly port: number };
   readonly minWorkers: number;
+  readonly mixedEngines?: boolean;
   readonly set?: readonly string[];
 }
 
 /** Keys that may change between the starts of one run; the others decide what was computed before. */
-const CHANGEABLE_KEYS = ["steps", "evaluateEvery", "checkpointEvery", "engine", "allReduce"];
+const CHANGEABLE_KEYS = [
+  ...["steps", "evaluateEvery", "checkpointEvery", "maxSkippedSteps"],
+  ...["engine", "allReduce"],
+];
 
 /** `smallinit resume`: goes on with a run in place. */
 export function addResumeCommand(program: Command): void {
@@ -43,6 +53,7 @@ export function addResumeCommand(program: Command): void {
       numWorkers,
     )
     .addOption(workerDeviceOption())
+    .addOption(maxRestartsOption())
     .option(
       "--listen <host:port>",
       "wait there for workers from elsewhere (default: where the run did before, if it did)",
@@ -54,6 +65,7 @@ export function addResumeCommand(program: Command): void {
       wholeNumber(1, MAX_WORKERS),
       1,
     )
+    .addOption(mixedEnginesOption())
     .option(
       "--set <key=value>",
       `change a key: ${CHANGEABLE_KEYS.join(", ")}; repeatable`,
@@ -94,8 +106,10 @@ export function addResumeCommand(program: Command): void {
         ...(token === undefined ? {} : { token }),
         ...(tls === undefined ? {} : { tls }),
         minWorkers: isLocal ? numLocal : options.minWorkers,
+        allowsMixedEngines: options.mixedEngines === true,
         numLocalWorkers: numLocal,
         ...(local === undefined ? {} : { local }),
+        maxRestarts: options.maxRestarts,
       });
       process.exitCode = exitCode;
     });

@@ -1,4 +1,4 @@
-import { availableParallelism, hostname } from "node:os";
+import { arch, availableParallelism, cpus, hostname } from "node:os";
 import { type Command, Option } from "commander";
 import type { Log } from "../base/log.ts";
 import type { FleetConfiguration } from "../configuration/configuration.ts";
@@ -93,6 +93,7 @@ export function addWorkerCommand(program: Command): void {
         coordinatorTimeoutMs: options.coordinatorTimeout * 1000,
         name: `${hostname()}/${process.pid}`,
         packageVersion: packageVersion(),
+        processor: `${arch()} ${cpus()[0]?.model ?? "of unknown model"}`,
         log: stderrLog,
         stopSignal: stopSignalOfWorker(),
         sharesMemory: sharesMemory(process.env),

@@ -2,7 +2,7 @@ import { assert, defined } from "../base/assert.ts";
 import { floatsToBytes } from "../base/bytes.ts";
 import { TrainerError } from "../base/errors.ts";
 import type { Link } from "../protocol/link.ts";
-import type { LeafRange } from "../protocol/messages.ts";
+import type { LeafRange, PeerWait } from "../protocol/messages.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
 import { payloadBytesOf } from "../protocol/unread-payload.ts";
 import { ELEMENT_BYTES } from "../protocol/wire.ts";
@@ -35,7 +35,7 @@ export type ExchangeEnd = "complete" | "aborted";
  *
  * Two hops; in a mesh of P workers each sends about 2(P - 1) / P of the vector's bytes. Partials leave as
  * they become available, so the exchange overlaps with the computing of later leaves. A fleet of one
- * does no I/O. There are no timers here: whoever waits asks `waitingFor()` what for.
+ * does no I/O. There are no timers here: whoever waits asks `waits()` what for.
  *
  * A file longer than others: sending, taking and finishing work on one state of the chunks.
  */
@@ -129,22 +129,20 @@ export class Exchange {
     this.#settle(this.#end);
   }
 
-  /** What is missing, by name, for example "worker 3 to send chunk 2/5"; undefined once `done`. */
-  waitingFor(): string | undefined {
-    if (this.#end !== undefined) return undefined;
-    const { selfId } = this.#options;
-    const ownMissing = [...this.#nodesOf(selfId)].filter((name) => !this.#ownPartials.has(name));
-    const waits = ownMissing.length > 0 ? [`this worker's own leaves ${ownMissing.join(" ")}`] : [];
-    for (const { id } of this.plan.participants) {
-      const what = id === selfId ? [] : this.#missingFrom(id);
-      if (what.length === 0) continue;
-      const more = what.length > 1 ? ` and ${what.length - 1} more` : "";
-      waits.push(`${this.#labelOf(id)} to send ${what[0]}${more}`);
+  /** Of whom what is missing, for example of worker 3 "to send chunk 2/5"; nothing once `done`. */
+  waits(): readonly PeerWait[] {
+    if (this.#end !== undefined) return [];
+    const waits: PeerWait[] = [];
+    for (const { id: peerId } of this.plan.participants) {
+      const missing = peerId === this.#options.selfId ? [] : this.#missingFrom(peerId);
+      if (missing.length === 0) continue;
+      const more = missing.length > 1 ? ` and ${missing.length - 1} more` : "";
+      waits.push({ peerId, what: `to send ${missing[0]}${more}` });
     }
-    for (const [id, { numWaiting }] of this.#senders) {
-      if (numWaiting > 0) waits.push(`${this.#labelOf(id)} to take ${numWaiting} frames`);
+    for (const [peerId, { numWaiting }] of this.#senders) {
+      if (numWaiting > 0) waits.push({ peerId, what: `to take ${numWaiting} frames` });
     }
-    return waits.length === 0 ? undefined : waits.join("; ");
+    return waits;
   }
 
   #receivePartial(fromId: number, frame: TensorFrame, chunk: ChunkSum): void {

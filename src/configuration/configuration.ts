@@ -47,6 +47,8 @@ export interface TrainingConfiguration {
   readonly evaluateEvery: number;
   /** Steps between checkpoints; 0: only at the end. */
   readonly checkpointEvery: number;
+  /** Steps in a row whose gradient may be not finite, and which are skipped. */
+  readonly maxSkippedSteps: number;
 }
 
 /** How the fleet computes and talks. */
@@ -93,14 +95,14 @@ export interface ConfigurationSections {
 export function sectionsOf(configuration: Configuration): ConfigurationSections {
   const { batchSize, microBatchSize, steps, learningRate, minLearningRate } = configuration;
   const { warmupSteps, beta1, beta2, epsilon, weightDecay, gradientClip } = configuration;
-  const { seed, evaluateEvery, checkpointEvery } = configuration;
+  const { seed, evaluateEvery, checkpointEvery, maxSkippedSteps } = configuration;
   const { precision, engine, allReduce, wire } = configuration;
   return {
     model: modelOf(configuration),
     training: {
       ...{ batchSize, microBatchSize, steps, learningRate, minLearningRate, warmupSteps },
       ...{ beta1, beta2, epsilon, weightDecay, gradientClip },
-      ...{ seed, evaluateEvery, checkpointEvery },
+      ...{ seed, evaluateEvery, checkpointEvery, maxSkippedSteps },
     },
     fleet: { precision, engine, allReduce, wire },
   };

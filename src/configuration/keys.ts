@@ -60,6 +60,12 @@ export const CONFIGURATION_KEYS: Readonly<Record<ConfigurationKey, KeyRule>> = {
   seed: integer(1, 0, 2 ** 32 - 1, "of the initial parameters and of the order of samples"),
   evaluateEvery: integer(0, 0, 2 ** 31 - 1, "steps between evaluations; 0: only at the end"),
   checkpointEvery: integer(0, 0, 2 ** 31 - 1, "steps between checkpoints; 0: only at the end"),
+  maxSkippedSteps: integer(
+    10,
+    0,
+    2 ** 31 - 1,
+    "steps in a row skipped for a NaN or infinite gradient; the next ends the run",
+  ),
   precision: choice("f32", ["f32", "bf16"], "of matrix products"),
   engine: choice("auto", ["auto", "onnx", "tensorflow", "tfjs"], "what computes gradients"),
   allReduce: choice(

@@ -116,6 +116,7 @@ export class Coordinator {
       case "computed":
       case "ready":
       case "evaluated":
+      case "waiting":
       case "peer-lost":
       case "worker-failed":
         this.dispatch({ type: "message", workerId, message });
@@ -229,6 +230,12 @@ export class Coordinator {
       case "log":
         log[effect.level](effect.text);
         return;
+      case "report-star-waits": {
+        const { generation, step } = effect;
+        const waits = this.#star?.waits(effect) ?? [];
+        this.#inBackground(this.#soon({ type: "star-waits", generation, step, waits }));
+        return;
+      }
       case "end":
         this.#cancelTick();
         this.#means.onStatus(statusOf(this.#state, this.#means.clock.nowMs()));
@@ -237,6 +244,12 @@ export class Coordinator {
       default:
         assertNever(effect);
     }
+  }
+
+  /** Tells the machine something when it is done with what it does now. */
+  async #soon(event: RunEvent): Promise<void> {
+    await Promise.resolve();
+    this.dispatch(event);
   }
 
   #drop({ workerId, reject }: Extract<RunEffect, { readonly type: "drop" }>): void {

@@ -1,7 +1,9 @@
 import { assertNever } from "../base/assert.ts";
 import type { PeerLost } from "../protocol/messages.ts";
 import { formFleet, loseWorkers } from "./membership.ts";
+import { noteWaits } from "./note-waits.ts";
 import { endRun, tooFewWorkers } from "./proceed.ts";
+import type { LocalExit } from "./run-events.ts";
 import type { Accusation, RunState } from "./run-state.ts";
 import { onSaveFailed } from "./snapshot.ts";
 import { nameOf, record, say, type Turn, update } from "./turn.ts";
@@ -22,9 +24,17 @@ export function onPeerLost(turn: Turn, accuserId: number, message: PeerLost): vo
   record(turn, { type: "peer-lost", accuserId, accusedId, reason });
 }
 
+/** A local worker's process has ended early: its links tell the rest. */
+export function onWorkerExit(turn: Turn, { message, restartMs }: LocalExit): void {
+  const type = restartMs === undefined ? "worker-exit" : "worker-restart";
+  record(turn, { type, message, ...(restartMs === undefined ? {} : { restartMs }) });
+  say(turn, message, "warn");
+}
+
 /** Looks at every deadline; who is late is taken out, and the run goes on without. */
 export function onTick(turn: Turn): void {
   settleAccusations(turn);
+  noteWaits(turn);
   // One after another: what one changes, the next must see.
   for (;;) {
     const late = waitsOf(turn.state).find((wait) => turn.nowMs - wait.sinceMs >= wait.limitMs);

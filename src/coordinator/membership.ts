@@ -9,6 +9,7 @@ import type {
   TensorShape,
 } from "../protocol/messages.ts";
 import { formatHostPort } from "../transport/join-url.ts";
+import { engineFingerprint } from "./engine-fingerprint.ts";
 import { returnBatches } from "./evaluation.ts";
 import { recordCommits } from "./record-commits.ts";
 import { refusalOf } from "./refusal-of.ts";
@@ -100,6 +101,10 @@ export function onPrepared(turn: Turn, workerId: number, prepared: Prepared): vo
   }
   // State frames of an older step may still have been on their way when a newer one was begun.
   if (prepared.step !== standing.step) return;
+  if (isForeign(turn, prepared)) {
+    loseWorkers(turn, [workerId], foreignWords(turn, prepared), "ERR_FLEET_MIXED");
+    return;
+  }
   const complaint = complaintAbout(turn, prepared);
   if (complaint !== undefined) {
     loseWorkers(turn, [workerId], complaint, "ERR_REPLICA_DIVERGED");
@@ -109,15 +114,16 @@ export function onPrepared(turn: Turn, workerId: number, prepared: Prepared): vo
   update(turn, {
     layout: layout ?? prepared.layout,
     initialDigest: prepared.step === 0 ? prepared.digest : initialDigest,
+    fingerprint: turn.state.fingerprint ?? engineFingerprint(prepared),
   });
   const { step, digest } = prepared;
   setStanding(turn, workerId, { type: "prepared", step, digest, replayingSinceMs: undefined });
   noteReturn(turn, workerId, prepared);
-  const { engine, device, runtime, numThreads } = prepared;
+  const { engine, device, runtime, numThreads, processor } = prepared;
   record(turn, {
     type: "prepared",
     ...{ workerId, step: prepared.step, digest: prepared.digest },
-    ...{ engine, device, runtime, numThreads },
+    ...{ engine, device, runtime, numThreads, processor },
   });
 }
 
@@ -128,6 +134,21 @@ function noteReturn(turn: Turn, workerId: number, { step, digest }: Prepared): v
   if (reunion === undefined || held === undefined) return;
   const said = { ...held, step, digest };
   update(turn, { reunion: { ...reunion, held: withEntry(reunion.held, workerId, said) } });
+}
+
+/** Whether it computes with something else than the others, and that is not wanted. */
+function isForeign({ state }: Turn, prepared: Prepared): boolean {
+  const { fingerprint, plan } = state;
+  if (fingerprint === undefined || plan.allowsMixedEngines) return false;
+  return engineFingerprint(prepared) !== fingerprint;
+}
+
+function foreignWords({ state }: Turn, prepared: Prepared): string {
+  return (
+    `computes with ${engineFingerprint(prepared)}, the others with ${state.fingerprint}, so that the ` +
+    "result's bits would depend on who computes what. Give it the same engine and version (worker " +
+    "--engine), or allow this with --mixed-engines on the coordinator"
+  );
 }
 
 function complaintAbout({ state }: Turn, { layout, step, digest }: Prepared): string | undefined {
@@ -159,7 +180,7 @@ export function formFleet(turn: Turn, memberIds: readonly number[]): void {
   const generation = state.generation + 1;
   update(turn, {
     ...{ generation, members, hasBegun: true, assignedThrough: state.step },
-    ...{ computed: new Set(), ready: new Map(), accusations: [] },
+    ...{ computed: new Set(), ready: new Map(), accusations: [], peerWaits: new Map() },
     phase: { type: "linking", sinceMs: nowMs, pending: new Set(members) },
   });
   const places = members.map((workerId) => {
@@ -247,6 +268,7 @@ export function rewind(turn: Turn): void {
   update(turn, {
     ...{ step, assignedThrough: step, evaluatedStep: Math.min(evaluatedStep, step) },
     agreed: digest === undefined ? undefined : { step, digest },
+    skippedInARow: 0,
   });
   emit(turn, { type: "rewind", step, evaluatedStep: Math.min(evaluatedStep, step) });
   record(turn, { type: "rewind", step, from });

@@ -7,6 +7,8 @@ import { RUN_FILES } from "./run-folder.ts";
 export interface FormerRun {
   /** Starts so far; 0: the run is new. */
   readonly numStarts: number;
+  /** Local workers that were started again. */
+  readonly numWorkerRestarts: number;
   /** Whether the newest start came to its end: nobody waits for the run to go on. */
   readonly hasEnded: boolean;
   /** Steps committed: the last row of metrics says so. */
@@ -37,7 +39,9 @@ export function readFormerRun(runFolder: string): FormerRun {
 /** What the lines of metrics.jsonl and events.jsonl say. */
 export function formerRunOf(metrics: readonly Line[], events: readonly Line[]): FormerRun {
   const ofType = (type: string) => events.filter((event) => event.type === type);
-  const lastRow = metrics.findLast((row) => typeof row.loss === "number");
+  // The loss of a skipped step is null.
+  const lastRow = metrics.findLast((row) => "loss" in row);
+  const lastLoss = metrics.findLast((row) => typeof row.loss === "number" && !("skipped" in row));
   const lastEvaluation = metrics.findLast((row) => typeof row.validationLoss === "number");
   const lastFleet = ofType("generation").at(-1);
   const lastPosition = events.findLast(({ type }) => POSITIONS.has(String(type)));
@@ -47,9 +51,10 @@ export function formerRunOf(metrics: readonly Line[], events: readonly Line[]): 
   const ids = ofType("joined").map(({ workerId }) => numberOf(workerId) ?? -1);
   return {
     numStarts: ofType("start").length,
+    numWorkerRestarts: ofType("worker-restart").length,
     hasEnded: events.findLast(({ type }) => type === "start" || type === "end")?.type === "end",
     step,
-    trainLoss: numberOf(lastRow?.loss),
+    trainLoss: numberOf(lastLoss?.loss),
     validationLoss: numberOf(lastEvaluation?.validationLoss),
     evaluatedStep: numberOf(lastEvaluation?.step) ?? -1,
     generation: numberOf(lastFleet?.generation) ?? 0,

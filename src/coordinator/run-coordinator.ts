@@ -18,6 +18,7 @@ import { FROM_SEED, findStart } from "./find-start.ts";
 import { reachableHost } from "./reachable-host.ts";
 import { type FormerRun, readFormerRun } from "./read-former-run.ts";
 import type { RunOutcome } from "./run-effects.ts";
+import type { LocalExit } from "./run-events.ts";
 import {
   checkRunFolder,
   makeRunFolder,
@@ -54,6 +55,8 @@ export interface CoordinatorOptions {
   readonly tls?: TlsChoice;
   /** Members without which the first step does not begin. */
   readonly minWorkers: number;
+  /** Workers may compute with different engines; otherwise who differs from the first is refused. */
+  readonly allowsMixedEngines?: boolean;
   /** Continue the run in `runFolder` from its newest whole checkpoint, or from the seed without one. */
   readonly isResume: boolean;
   /** All workers are children of this process: none outlives it. */
@@ -78,6 +81,8 @@ export interface CoordinatorOptions {
   readonly sharesMemory?: boolean;
   /** Put between each new link and its user: fault tests watch there. */
   readonly watchLink?: (link: Link) => Link;
+  /** Given, once, whom to tell of local workers that end early. */
+  readonly onConducting?: (tellExit: (exit: LocalExit) => void) => void;
 }
 
 /**
@@ -161,6 +166,7 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
         `Listening on ${places.listening}, ${how}; workers reach it at ${places.advertised}.`,
       );
     }
+    options.onConducting?.((exit) => coordinator.dispatch({ type: "worker-exit", ...exit }));
     options.onListening?.(publicUrl(advertised, tls));
     onAbort(options.stopSignal, () => coordinator.dispatch({ type: "stop" }));
     onAbort(options.noMoreWorkers, () => coordinator.dispatch({ type: "no-more-workers" }));
@@ -226,9 +232,10 @@ function checkSteps({ steps }: Configuration, stepsDone: number): void {
 
 function planOf(options: CoordinatorOptions, batches: ValidationBatches, runId: string): RunPlan {
   const { configuration, gatherTimeoutMs, minWorkers } = options;
-  const { steps, evaluateEvery, checkpointEvery, allReduce } = configuration;
+  const { steps, evaluateEvery, checkpointEvery, maxSkippedSteps, allReduce } = configuration;
   return {
-    ...{ runId, steps, evaluateEvery, checkpointEvery, allReduce, minWorkers },
+    ...{ runId, steps, evaluateEvery, checkpointEvery, maxSkippedSteps, allReduce, minWorkers },
+    allowsMixedEngines: options.allowsMixedEngines ?? false,
     canReunite: !options.isLocal,
     numLeaves: leavesPerStep(configuration),
     tokensPerStep: configuration.batchSize * configuration.contextLength,
@@ -261,7 +268,8 @@ function summaryOf(state: RunState, outcome: RunOutcome, journal: RunJournal): R
     tokens: step * plan.tokensPerStep,
     wallMs: journal.wallMs,
     workers: journal.numWorkers,
-    restarts: journal.restarts,
+    restarts: journal.restarts + journal.workerRestarts,
+    workerRestarts: journal.workerRestarts,
     checkpointStep: state.saved.step === 0 ? null : state.saved.step,
     ...(error === undefined ? {} : { error }),
   };

@@ -7,6 +7,7 @@ import type {
   Moment,
   PeerAddress,
   Reject,
+  ReportWaits,
   SendSnapshot,
 } from "../protocol/messages.ts";
 
@@ -15,8 +16,10 @@ export type RunEffect =
   | {
       readonly type: "send";
       readonly workerId: number;
-      readonly message: Form | Commit | Finish | SendSnapshot | LateCommit;
+      readonly message: Form | Commit | Finish | SendSnapshot | LateCommit | ReportWaits;
     }
+  /** Asks the coordinator's own part in a star whom it waits for. */
+  | ({ readonly type: "report-star-waits" } & Moment)
   /** Answers a `hello`. */
   | {
       readonly type: "welcome";
@@ -81,12 +84,15 @@ export interface CheckpointFacts {
 /** What one committed step gives. `step` counts updates done, this one included. */
 export interface StepFacts {
   readonly step: number;
+  /** NaN or infinite in a step that was skipped: null in the file. */
   readonly loss: number;
   readonly gradientNorm: number;
   readonly tokens: number;
   readonly stepMs: number;
   readonly tokensPerSecond: number;
   readonly workers: number;
+  /** Whether nothing was updated, because loss or gradient were not finite. */
+  readonly skipped?: true;
   /** What the slowest member spent on its leaves. */
   readonly computeMs: number;
   /** From the last member's last leaf to its holding the sum. */

@@ -1,4 +1,4 @@
-import type { Hello, WorkerToCoordinator } from "../protocol/messages.ts";
+import type { Hello, Moment, PeerWait, WorkerToCoordinator } from "../protocol/messages.ts";
 
 /** Something that happened outside the machine: it decides nothing else than what these tell it. */
 export type RunEvent =
@@ -14,6 +14,8 @@ export type RunEvent =
       readonly workerId: number;
       readonly message: Exclude<WorkerToCoordinator, Hello>;
     }
+  /** What the coordinator's own part in a star waits for. */
+  | ({ readonly type: "star-waits"; readonly waits: readonly PeerWait[] } & Moment)
   /** A worker's link has closed, by whichever side. */
   | { readonly type: "closed"; readonly workerId: number; readonly reason: string }
   /** All frames of the snapshot asked of `workerId` are here, and its word on their digest. */
@@ -33,6 +35,8 @@ export type RunEvent =
       readonly code: string;
       readonly message: string;
     }
+  /** A worker process of this machine has ended early; undefined: it is not started again. */
+  | ({ readonly type: "worker-exit" } & LocalExit)
   /** The user wants the run to stop. */
   | { readonly type: "stop" }
   /** Nobody else will come: the run begins with who is there, and ends when nobody is left. */
@@ -41,3 +45,9 @@ export type RunEvent =
   | { readonly type: "broken"; readonly code: string; readonly message: string }
   /** Time has passed: deadlines are looked at. */
   | { readonly type: "tick" };
+
+/** How a local worker's process ended, in words, and when another is started in its place. */
+export interface LocalExit {
+  readonly message: string;
+  readonly restartMs: number | undefined;
+}

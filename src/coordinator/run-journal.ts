@@ -33,11 +33,13 @@ export class RunJournal {
   readonly #metrics: LineFile;
   readonly #events: LineFile;
   #numWorkers = 0;
+  #workerRestarts: number;
 
   private constructor(options: JournalOptions) {
     const { runFolder, log, former } = options;
     this.#options = options;
     this.restarts = former.numStarts;
+    this.#workerRestarts = former.numWorkerRestarts;
     this.#metrics = new LineFile(join(runFolder, RUN_FILES.metrics), log);
     this.#events = new LineFile(join(runFolder, RUN_FILES.events), log);
   }
@@ -61,6 +63,11 @@ export class RunJournal {
   /** Workers of the newest step. */
   get numWorkers(): number {
     return this.#numWorkers;
+  }
+
+  /** Local workers started again, in all starts of the run. */
+  get workerRestarts(): number {
+    return this.#workerRestarts;
   }
 
   /** Time of all starts up to now, in ms. */
@@ -94,6 +101,7 @@ export class RunJournal {
 
   /** Appends an event, with its time. */
   record(line: RunRecord): void {
+    if (line.type === "worker-restart") this.#workerRestarts++;
     this.#events.append({ time: new Date().toISOString(), ...line });
   }
 

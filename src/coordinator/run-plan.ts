@@ -22,6 +22,10 @@ export interface RunPlan {
   readonly allReduce: Configuration["allReduce"];
   /** Workers keep their state and call again when they lose us; local ones end with us. */
   readonly canReunite: boolean;
+  /** Steps in a row that may be skipped because their gradient is not finite. */
+  readonly maxSkippedSteps: number;
+  /** Whether workers may compute with different engines: the result's bits then depend on who does what. */
+  readonly allowsMixedEngines: boolean;
   readonly limits: WaitLimits;
 }
 

@@ -1,4 +1,4 @@
-import type { Held, LeafRange, Ready, TensorShape } from "../protocol/messages.ts";
+import type { Held, LeafRange, PeerWait, Ready, TensorShape } from "../protocol/messages.ts";
 import type { CheckpointFacts, RunOutcome } from "./run-effects.ts";
 import type { RunPlan, WorkerPlace } from "./run-plan.ts";
 
@@ -26,6 +26,10 @@ export interface RunState {
   readonly computed: ReadonlySet<number>;
   /** Members who hold the current step's sum. */
   readonly ready: ReadonlyMap<number, Ready>;
+  /** What those who take part in the current step's exchange wait for, as far as they were asked. */
+  readonly peerWaits: ReadonlyMap<number, readonly PeerWait[]>;
+  /** The unusual wait that events.jsonl has told of last. */
+  readonly notedWait: NotedWait | undefined;
   /** When the current step could begin. */
   readonly stepSinceMs: number;
   /** Times of the newest steps, oldest first. */
@@ -63,6 +67,10 @@ export interface RunState {
   readonly agreed: { readonly step: number; readonly digest: string } | undefined;
   /** Digest of the parameters made from the seed, once the first worker has told. */
   readonly initialDigest: string | undefined;
+  /** What all compute with, once the first worker has told: see `engineFingerprint`. */
+  readonly fingerprint: string | undefined;
+  /** Steps skipped since the last update. */
+  readonly skippedInARow: number;
   /** The parameters' order, once the first worker has told. */
   readonly layout: readonly TensorShape[] | undefined;
   /** Reports of lost peers in this generation that the coordinator has not seen lost itself. */
@@ -75,6 +83,14 @@ export interface RunState {
   readonly unrecorded: CommitRange | undefined;
   /** Messages and frames of another moment that were refused. */
   readonly numStale: number;
+}
+
+/** A wait that was told of, until it is twice as long or over. */
+export interface NotedWait {
+  readonly kind: string;
+  readonly sinceMs: number;
+  /** Told again, and everybody asked again, from then on. */
+  readonly nextMs: number;
 }
 
 /** A worker with a link. */
@@ -262,6 +278,8 @@ export function initialRunState(
     assignedThrough: step,
     computed: new Set(),
     ready: new Map(),
+    peerWaits: new Map(),
+    notedWait: undefined,
     stepSinceMs: nowMs,
     recentStepMs: [],
     ...{ trainedMs: 0, trainedTokens: 0 },
@@ -278,6 +296,8 @@ export function initialRunState(
     agreed: digest === undefined ? undefined : { step, digest },
     initialDigest: undefined,
     layout: undefined,
+    fingerprint: undefined,
+    skippedInARow: 0,
     accusations: [],
     relinks: 0,
     ending: undefined,

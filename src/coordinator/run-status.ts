@@ -1,5 +1,5 @@
 import type { RunState } from "./run-state.ts";
-import { medianStepMs, waitInWords, waitsOf } from "./waits.ts";
+import { medianStepMs, unusualWait, waitInWords } from "./waits.ts";
 
 /** What a run is doing right now: for a progress line, published about four times a second. */
 export interface RunStatus {
@@ -24,32 +24,21 @@ export interface RunStatus {
   readonly waitingFor: string | undefined;
 }
 
-/** A wait is shown when it takes longer than this, and longer than three usual steps. */
-const SHOWN_AFTER_MS = 2000;
-
 /** What a state means for people at a moment. */
 export function statusOf(state: RunState, nowMs: number): RunStatus {
   const { plan, step, trainLoss: loss, validationLoss, members } = state;
   const median = medianStepMs(state);
+  const wait = unusualWait(state, nowMs);
   const isTraining = state.phase.type === "training" && median !== undefined;
   return {
     ...{ phase: phaseInWords(state), step, steps: plan.steps, loss, validationLoss },
     tokensPerSecond: median === undefined ? undefined : (plan.tokensPerStep / median) * 1000,
     msLeft: isTraining ? (plan.steps - step) * median : undefined,
     numWorkers: members.length,
-    waitingFor: waitingFor(state, nowMs),
+    waitingFor: wait === undefined ? undefined : waitInWords(state, wait, nowMs),
   };
 }
 
 function phaseInWords({ phase }: RunState): RunStatus["phase"] {
   return phase.type === "admitting" ? "linking" : phase.type;
-}
-
-/** The wait that has taken longest, if that is unusual. */
-function waitingFor(state: RunState, nowMs: number): string | undefined {
-  const shownAfterMs = Math.max(SHOWN_AFTER_MS, 3 * (medianStepMs(state) ?? 0));
-  const [longest] = waitsOf(state)
-    .filter(({ sinceMs }) => nowMs - sinceMs >= shownAfterMs)
-    .sort((a, b) => a.sinceMs - b.sinceMs);
-  return longest === undefined ? undefined : waitInWords(state, longest, nowMs);
 }

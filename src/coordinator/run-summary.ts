@@ -21,8 +21,10 @@ export interface RunSummary {
   readonly wallMs: number;
   /** Members at the end, or when the last one was lost. */
   readonly workers: number;
-  /** How many times the run was resumed. */
+  /** How many times the run was resumed, or a local worker started again. */
   readonly restarts: number;
+  /** Of these, local workers that had ended early. */
+  readonly workerRestarts: number;
   /** The step of the newest checkpoint on disk; null when there is none. */
   readonly checkpointStep: number | null;
   readonly error?: { readonly code: string; readonly message: string };

@@ -6,7 +6,7 @@ import { FrameMailbox, mailboxBytesPerPeer } from "../collective/frame-mailbox.t
 import { Arena, arenaBytes } from "../kernels/arena.ts";
 import { createKernels, type Kernels } from "../kernels/kernels.ts";
 import type { Link } from "../protocol/link.ts";
-import type { LeafRange, Moment } from "../protocol/messages.ts";
+import type { LeafRange, Moment, PeerWait } from "../protocol/messages.ts";
 import type { ElementType, TensorFrame } from "../protocol/tensor-frame.ts";
 
 /** What the owner of a star's chunks needs. */
@@ -76,9 +76,11 @@ export class StarOwner {
     this.#mailbox.forget(workerId);
   }
 
-  /** What the open exchange misses, by name. */
-  waitingFor(): string | undefined {
-    return this.#exchange?.waitingFor();
+  /** What the exchange of a moment still misses, if it is the open one. */
+  waits({ generation, step }: Moment): readonly PeerWait[] {
+    const plan = this.#exchange?.plan;
+    const isOpen = plan?.generation === generation && plan.step === step;
+    return isOpen ? (this.#exchange?.waits() ?? []) : [];
   }
 
   async #run({ generation, step, members, ranges }: StarMembers): Promise<void> {

@@ -6,6 +6,7 @@ import { isEvaluationStep } from "./evaluation.ts";
 import { noteCommit } from "./record-commits.ts";
 import { ASSIGNED_AHEAD, type RunPlan } from "./run-plan.ts";
 import type { RunState } from "./run-state.ts";
+import { judgeBadStep, type StepSums } from "./skip-step.ts";
 import { beginDigests, isDigestStep } from "./snapshot.ts";
 import { emit, type Turn, update, withEntry } from "./turn.ts";
 
@@ -50,7 +51,7 @@ export function onComputed(turn: Turn, workerId: number, message: Computed): voi
 
 /**
  * A member holds the gradient sum of the current step. Once all do, the step is committed: the loss
- * and norm must be the same everywhere and finite.
+ * and norm must be the same everywhere; where they are not finite, the step is skipped.
  */
 export function onReady(turn: Turn, workerId: number, message: Ready): void {
   const { generation, step, members, phase, ending } = turn.state;
@@ -77,19 +78,13 @@ function judgeStep(turn: Turn, ready: ReadonlyMap<number, Ready>): void {
     return;
   }
   const { lossSum, gradientNorm } = defined([...ready.values()][0], "a member's word");
-  if (Number.isFinite(lossSum) && Number.isFinite(gradientNorm)) {
-    commitStep(turn, lossSum, gradientNorm);
-    return;
-  }
-  const message =
-    `Step ${step} gave the loss sum ${lossSum} and the gradient norm ${gradientNorm}. Nothing was ` +
-    "updated with it, and the state before it was kept. Lower learningRate or gradientClip, and " +
-    "continue from an earlier checkpoint.";
-  const error = { code: "ERR_NOT_FINITE", message };
-  update(turn, { ending: { status: "failed", error } });
+  const sums = { lossSum, gradientNorm };
+  const isUsable = Number.isFinite(lossSum) && Number.isFinite(gradientNorm);
+  if (isUsable || judgeBadStep(turn, sums)) commitStep(turn, sums, !isUsable);
 }
 
-function commitStep(turn: Turn, lossSum: number, gradientNorm: number): void {
+/** Ends the step for all: with an update, or skipped. Either way its samples have had their turn. */
+function commitStep(turn: Turn, { lossSum, gradientNorm }: StepSums, skip: boolean): void {
   const { state, nowMs } = turn;
   const reports = [...state.ready.values()];
   const { step, plan, members, generation } = state;
@@ -100,7 +95,9 @@ function commitStep(turn: Turn, lossSum: number, gradientNorm: number): void {
   const loss = lossSum / plan.tokensPerStep;
   const stepMs = nowMs - state.stepSinceMs;
   update(turn, {
-    ...{ step: next, stepSinceMs: nowMs, trainLoss: loss, relinks: 0 },
+    ...{ step: next, stepSinceMs: nowMs, relinks: 0, peerWaits: new Map() },
+    trainLoss: skip ? state.trainLoss : loss,
+    skippedInARow: skip ? state.skippedInARow + 1 : 0,
     ...{ computed: new Set(), ready: new Map() },
     recentStepMs: [...state.recentStepMs, stepMs].slice(-NUM_RECENT_STEPS),
     trainedMs: state.trainedMs + stepMs,
@@ -112,7 +109,7 @@ function commitStep(turn: Turn, lossSum: number, gradientNorm: number): void {
     type: "metrics",
     row: {
       ...{ step: next, loss, gradientNorm, tokens: plan.tokensPerStep },
-      ...{ stepMs, tokensPerSecond, workers: members.length },
+      ...{ stepMs, tokensPerSecond, workers: members.length, ...(skip ? { skipped: true } : {}) },
       computeMs: Math.max(...reports.map((report) => report.computeMs)),
       exchangeMs: Math.min(...reports.map((report) => report.exchangeMs)),
     },
@@ -121,8 +118,9 @@ function commitStep(turn: Turn, lossSum: number, gradientNorm: number): void {
   if (donorId !== undefined) emit(turn, { type: "collect-sum", workerId: donorId, step });
   for (const workerId of members) {
     const sum = workerId === donorId;
-    const commit = { type: "commit", generation, step, digest, snapshot: false, sum } as const;
-    emit(turn, { type: "send", workerId, message: commit });
+    const asked = { digest, snapshot: false, sum };
+    const message = { type: "commit", generation, step, ...asked, skip } as const;
+    emit(turn, { type: "send", workerId, message });
   }
   if (digest) beginDigests(turn);
 }

@@ -1,8 +1,10 @@
 import { assertNever } from "../base/assert.ts";
+import { COORDINATOR_ID } from "../collective/exchange-plan.ts";
 import { onReplayed, onSum } from "./catch-up.ts";
 import { onEvaluated } from "./evaluation.ts";
-import { onPeerLost, onTick } from "./faults.ts";
+import { onPeerLost, onTick, onWorkerExit } from "./faults.ts";
 import { loseWorkers, onHello, onLinked, onPrepared } from "./membership.ts";
+import { onWaiting } from "./note-waits.ts";
 import { endRun, proceed } from "./proceed.ts";
 import type { RunEffect } from "./run-effects.ts";
 import type { RunEvent } from "./run-events.ts";
@@ -39,6 +41,9 @@ function take(turn: Turn, event: RunEvent): void {
     case "message":
       takeMessage(turn, event.workerId, event.message);
       return;
+    case "star-waits":
+      onWaiting(turn, COORDINATOR_ID, event);
+      return;
     case "closed":
       loseWorkers(turn, [event.workerId], `its link ended (${event.reason})`);
       return;
@@ -53,6 +58,9 @@ function take(turn: Turn, event: RunEvent): void {
       return;
     case "save-failed":
       onSaveFailed(turn, event.step, event.code, event.message);
+      return;
+    case "worker-exit":
+      onWorkerExit(turn, event);
       return;
     case "stop":
       if (turn.state.ending !== undefined) return;
@@ -101,6 +109,9 @@ function takeMessage(
       return;
     case "evaluated":
       onEvaluated(turn, workerId, message);
+      return;
+    case "waiting":
+      onWaiting(turn, workerId, message);
       return;
     case "peer-lost":
       onPeerLost(turn, workerId, message);

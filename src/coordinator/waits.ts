@@ -40,19 +40,37 @@ export function waitsOf(state: RunState): readonly Wait[] {
   ];
 }
 
+/** A wait is unusual when it takes longer than this, and longer than three usual steps. */
+const UNUSUAL_AFTER_MS = 2000;
+
+/** The wait that has taken longest, if that is unusual. */
+export function unusualWait(state: RunState, nowMs: number): Wait | undefined {
+  const afterMs = Math.max(UNUSUAL_AFTER_MS, 3 * (medianStepMs(state) ?? 0));
+  const [longest] = waitsOf(state)
+    .filter(({ sinceMs }) => nowMs - sinceMs >= afterMs)
+    .sort((a, b) => a.sinceMs - b.sinceMs);
+  return longest;
+}
+
 /** The median of the last steps' times; undefined before the first. */
 export function medianStepMs({ recentStepMs }: RunState): number | undefined {
   return [...recentStepMs].sort((a, b) => a - b)[Math.floor(recentStepMs.length / 2)];
 }
 
-/** "step 812: waiting 4.1 s for worker 3 (host-b/4711) to send its snapshot". */
+/** "step 812: waiting 4.1 s for worker 3 (host-b/4711) to send chunk 2/5; median 0.6 s". */
 export function waitInWords(state: RunState, wait: Wait, nowMs: number): string {
   const seconds = ((nowMs - wait.sinceMs) / 1000).toFixed(1);
   const names = wait.workerIds.slice(0, 3).map((workerId) => nameOf(state, workerId));
   const more = wait.workerIds.length - names.length;
   const who = [...names, ...(more > 0 ? [`${more} more`] : [])].join(", ");
   const what = who === "" ? wait.what : `${who} ${wait.what}`;
-  return `step ${state.step}: waiting ${seconds} s for ${what}`;
+  const median = isOfStep(wait) ? medianStepMs(state) : undefined;
+  const usual = median === undefined ? "" : `; median ${(median / 1000).toFixed(1)} s`;
+  return `step ${state.step}: waiting ${seconds} s for ${what}${usual}`;
+}
+
+function isOfStep({ kind }: Wait): boolean {
+  return kind === "compute" || kind === "exchange";
 }
 
 function phaseWaits(state: RunState): readonly Wait[] {
@@ -117,8 +135,23 @@ function stepWait(state: RunState): Wait {
       what: "to compute its leaves",
     };
   }
+  const named = mostAwaited(state);
+  if (named !== undefined) return { kind: "exchange", sinceMs, limitMs, ...named };
   const workerIds = members.filter((workerId) => !ready.has(workerId));
   return { kind: "exchange", workerIds, sinceMs, limitMs, what: "to hold the gradient sum" };
+}
+
+/** For whom most of those who were asked wait; of equals, for the one who did not answer. */
+function mostAwaited({ peerWaits, members }: RunState) {
+  const waits = [...peerWaits.values()].flat().filter(({ peerId }) => members.includes(peerId));
+  const counts = new Map<number, number>();
+  for (const { peerId } of waits) counts.set(peerId, (counts.get(peerId) ?? 0) + 1);
+  const isSilent = (peerId: number) => Number(!peerWaits.has(peerId));
+  const [first] = [...counts].sort(
+    ([a, byA], [b, byB]) => byB - byA || isSilent(b) - isSilent(a) || a - b,
+  );
+  const wait = waits.find(({ peerId }) => peerId === first?.[0]);
+  return wait === undefined ? undefined : { workerIds: [wait.peerId], what: wait.what };
 }
 
 function preparationWaits({ workers, plan }: RunState): readonly Wait[] {

@@ -72,6 +72,8 @@ export interface Prepared {
   readonly device: string;
   readonly runtime: string;
   readonly numThreads: number;
+  /** Kind of processor, for example "x64 AMD EPYC 7763": other kinds may round differently. */
+  readonly processor: string;
 }
 
 /** "I am linked to all members of `generation`." The answer to `form`. */
@@ -96,6 +98,8 @@ export interface Ready extends Moment {
   readonly computeMs: number;
   /** From my last leaf's end to holding the sum. */
   readonly exchangeMs: number;
+  /** When the sum is not finite: the first of my leaves that is not finite by itself, if one is. */
+  readonly badLeaf?: number;
 }
 
 /**
@@ -114,6 +118,19 @@ export interface Evaluated {
   readonly evaluationId: number;
   readonly batchIndex: number;
   readonly lossSum: number;
+}
+
+/** What a participant of an exchange waits for. */
+export interface PeerWait {
+  readonly peerId: number;
+  /** For people, after the peer's name: "to send chunk 2/5 and 3 more". */
+  readonly what: string;
+}
+
+/** "My exchange of `step` waits for these." The answer to `report-waits`; none: not for a peer. */
+export interface Waiting extends Moment {
+  readonly type: "waiting";
+  readonly waits: readonly PeerWait[];
 }
 
 /** "I lost my link to `peerId`", or could not make one. */
@@ -140,6 +157,7 @@ export type WorkerToCoordinator =
   | Ready
   | DigestReport
   | Evaluated
+  | Waiting
   | PeerLost
   | WorkerFailed;
 
@@ -193,15 +211,22 @@ export interface Assign extends Moment {
   readonly tokens: Uint8Array;
 }
 
-/** "All hold the sum of `step`: it counts. Update." */
+/** "All hold the sum of `step`: it counts. Update." Or, with `skip`: go on without an update. */
 export interface Commit extends Moment {
   readonly type: "commit";
+  /** The sum is not finite: the step is over, parameters and moments stay as they are. */
+  readonly skip: boolean;
   /** Report your digest after the update. */
   readonly digest: boolean;
   /** Send me parameters and moments after the update, as `state` frames. Asked of one member. */
   readonly snapshot: boolean;
   /** Send me this step's sum, as `replay` frames: for joiners. Asked of one member. */
   readonly sum: boolean;
+}
+
+/** "The step takes long: whom do you wait for?" */
+export interface ReportWaits extends Moment {
+  readonly type: "report-waits";
 }
 
 /** "Compute the loss of this validation batch." */
@@ -249,6 +274,7 @@ export type CoordinatorToWorker =
   | Form
   | Assign
   | Commit
+  | ReportWaits
   | Evaluate
   | SendSnapshot
   | LateCommit

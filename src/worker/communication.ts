@@ -5,7 +5,7 @@ import type { Profiler } from "../base/profiler.ts";
 import { COORDINATOR_ID } from "../collective/exchange-plan.ts";
 import { attachKernels } from "../kernels/kernels.ts";
 import type { Link } from "../protocol/link.ts";
-import type { Form, Held, Message, PeerAddress, Welcome } from "../protocol/messages.ts";
+import type { Form, Held, Message, Moment, PeerAddress, Welcome } from "../protocol/messages.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
 import { ExchangeDesk } from "./exchange-desk.ts";
 import { PeerMesh } from "./peer-mesh.ts";
@@ -206,6 +206,9 @@ export class Communication {
       case "initialise":
         this.#options.tell({ type: "work", message });
         return;
+      case "report-waits":
+        this.#reportWaits(message);
+        return;
       case "reject":
         this.#fail(message.code, `The coordinator refuses this worker: ${message.message}`);
         return;
@@ -220,6 +223,7 @@ export class Communication {
       case "ready":
       case "digest":
       case "evaluated":
+      case "waiting":
       case "peer-lost":
       case "worker-failed":
       case "peer-hello":
@@ -241,6 +245,14 @@ export class Communication {
       "The coordinator was lost, and who answers there now conducts another run, or this one with other " +
         "settings. Start this worker again.",
     );
+  }
+
+  /** Answered here, since the compute thread may be blocked. */
+  #reportWaits({ generation, step }: Moment): void {
+    const waits = this.#attached?.desk.waits({ generation, step }) ?? [];
+    // The coordinator knows what it owes itself.
+    const peers = waits.filter(({ peerId }) => peerId !== COORDINATOR_ID);
+    this.#say({ type: "waiting", generation, step, waits: peers });
   }
 
   #onForm(form: Form): void {

@@ -7,7 +7,7 @@ import type { EngineDescription } from "../engine/engine.ts";
 import type { Assign, Commit, Welcome } from "../protocol/messages.ts";
 import { errorOf } from "./error-of.ts";
 import type { Stamped, ToCommunication, ToCompute, Told, WorkMessage } from "./thread-messages.ts";
-import type { Trainer } from "./trainer.ts";
+import type { StepSums, Trainer } from "./trainer.ts";
 import {
   type Attempt,
   initialWorkState,
@@ -27,6 +27,8 @@ export interface ComputeMeans {
   readonly workerId: number;
   readonly layout: readonly TensorPlace[];
   readonly description: EngineDescription;
+  /** Kind of this machine's processor. */
+  readonly processor: string;
   readonly trainer: Trainer;
   /** To the communication thread. */
   tell(message: ToCommunication): void;
@@ -83,13 +85,13 @@ export class ComputeThread {
   }
 
   #sayPrepared(): void {
-    const { trainer, layout, description } = this.#means;
+    const { trainer, layout, description, processor } = this.#means;
     const { step } = this.#state;
     const { engine, device, runtime, numThreads } = description;
     this.#say({
       ...{ type: "prepared", step, digest: trainer.digest() },
       layout: layout.map(({ name, shape }) => ({ name, shape })),
-      ...{ engine, device, runtime, numThreads },
+      ...{ engine, device, runtime, numThreads, processor },
     });
   }
 
@@ -198,7 +200,9 @@ export class ComputeThread {
           `step ${this.#state.step}. Check that all run one version.`,
       );
     }
-    this.#means.trainer.update(step);
+    const { trainer } = this.#means;
+    // As in a replay: what is not finite was committed to be skipped.
+    if (areFinite(trainer.sums())) trainer.update(step);
     this.#state = initialWorkState(step + 1);
     this.#sayPrepared();
   }
@@ -224,23 +228,17 @@ export class ComputeThread {
       case "leaf":
         await this.#leaf(generation);
         return;
-      case "report": {
-        const times = {
-          computeMs: this.#computeMs,
-          exchangeMs: performance.now() - this.#computedAtMs,
-        };
-        this.#say({ type: "ready", generation, step, ...trainer.sums(), ...times });
-        break;
-      }
+      case "report":
+        await this.#report(generation);
+        return;
       case "update":
         this.#update(task.commit);
         this.#profiler.end("step", this.#stepStartMs, step);
         this.#stepStartMs = this.#profiler.now();
         break;
       case "replay": {
-        const { lossSum, gradientNorm } = trainer.sums();
-        // The same sum as the members': they update with it exactly when it is finite.
-        if (Number.isFinite(lossSum) && Number.isFinite(gradientNorm)) trainer.update(task.step);
+        // The members have found the same in the same sum: not finite, it was committed to be skipped.
+        if (areFinite(trainer.sums())) trainer.update(task.step);
         this.#say({ type: "digest", step: task.step + 1, digest: trainer.digest() });
         break;
       }
@@ -311,17 +309,47 @@ export class ComputeThread {
     this.#state = leavesDone(this.#state);
   }
 
-  #update({ step, digest, sum }: Commit): void {
+  /** Says what the sum is; where it is not finite, whose leaf is to blame. */
+  async #report(generation: number): Promise<void> {
+    const { step } = this.#state;
+    const { trainer } = this.#means;
+    const exchangeMs = performance.now() - this.#computedAtMs;
+    const sums = trainer.sums();
+    const badLeaf = areFinite(sums) ? undefined : await this.#findBadLeaf();
+    // A new generation may have been heard meanwhile: the sum is void.
+    if (generation !== this.#state.generation) return;
+    const times = { computeMs: this.#computeMs, exchangeMs };
+    const found = badLeaf === undefined ? {} : { badLeaf };
+    this.#say({ type: "ready", generation, step, ...sums, ...times, ...found });
+    this.#state = taskDone(this.#state, { type: "report" });
+  }
+
+  /** Computes this worker's leaves once more, to name one: a sum tells nothing of its terms. */
+  async #findBadLeaf(): Promise<number | undefined> {
+    const { step, assigned, memberIndex } = this.#state;
+    const { tokens, ranges } = defined(assigned.get(step), "the step's assignment");
+    const { lo, hi } = defined(ranges[memberIndex], "this member's leaves");
+    for (let leaf = lo; leaf < hi; leaf++) {
+      if (!(await this.#means.trainer.isLeafFinite(tokens, leaf - lo))) return leaf;
+    }
+    return undefined;
+  }
+
+  #update({ step, digest, sum, skip }: Commit): void {
     const { trainer, tell } = this.#means;
     // A copy: the next exchange overwrites the sum while this one leaves.
     if (sum) tell({ type: "sum", step, buffer: trainer.copySum() });
-    trainer.update(step);
+    if (!skip) trainer.update(step);
     if (digest) this.#say({ type: "digest", step: step + 1, digest: trainer.digest() });
   }
 
   #say(message: Told): void {
     this.#means.tell({ type: "send", message });
   }
+}
+
+function areFinite({ lossSum, gradientNorm }: StepSums): boolean {
+  return Number.isFinite(lossSum) && Number.isFinite(gradientNorm);
 }
 
 /** What a thread with nothing to do waits for, by how far its step is. */

@@ -6,7 +6,7 @@ import { planMesh, planStar } from "../collective/exchange-plan.ts";
 import { FrameMailbox, mailboxBytesPerPeer } from "../collective/frame-mailbox.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import type { Link } from "../protocol/link.ts";
-import type { LeafRange, Moment } from "../protocol/messages.ts";
+import type { LeafRange, Moment, PeerWait } from "../protocol/messages.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
 import type { MemoryMap } from "./thread-messages.ts";
 
@@ -101,9 +101,11 @@ export class ExchangeDesk {
     this.#mailbox.forget(peerId);
   }
 
-  /** What the open exchange still misses. */
-  waitingFor(): string | undefined {
-    return this.#exchange?.waitingFor();
+  /** What the exchange of a moment still misses, if it is the open one. */
+  waits({ generation, step }: Moment): readonly PeerWait[] {
+    const plan = this.#exchange?.plan;
+    const isOpen = plan?.generation === generation && plan.step === step;
+    return isOpen ? (this.#exchange?.waits() ?? []) : [];
   }
 
   #open(moment: Moment, ranges: readonly LeafRange[], { memberIds, links }: Fleet): void {

@@ -45,6 +45,8 @@ export interface WorkerOptions {
   /** For people, for example "host-b/4711". */
   readonly name: string;
   readonly packageVersion: string;
+  /** Kind of this machine's processor. */
+  readonly processor: string;
   readonly log: Log;
   /** Aborted: leave the fleet at once. */
   readonly stopSignal: AbortSignal;
@@ -179,6 +181,7 @@ async function work(
   await trainer.warmUp();
   const compute = new ComputeThread({
     ...{ workerId: welcome.workerId, layout: tensors, description, tell },
+    processor: options.processor,
     trainer,
     ...profiling,
   });

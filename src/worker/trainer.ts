@@ -103,6 +103,19 @@ export class Trainer {
     vector[numParams] = await engine.gradient(block, vector.subarray(0, numParams));
   }
 
+  /** Whether a leaf's loss and gradient are finite; computes it again, over the fold's buffers. */
+  async isLeafFinite(tokens: Uint8Array, leafIndex: number): Promise<boolean> {
+    const { memory } = this.#options;
+    const { numParams } = memory.map;
+    const vector = defined(memory.foldBuffers[0], "a buffer");
+    await this.leaf(tokens, leafIndex, vector);
+    const gradient = vector.subarray(0, numParams);
+    // In f64: no finite f32 gradient of this length overflows it.
+    return (
+      Number.isFinite(vector[numParams]) && Number.isFinite(memory.kernels.sumOfSquares(gradient))
+    );
+  }
+
   /** What the exchanged sum says. */
   sums(): StepSums {
     const { kernels, sum, map } = this.#options.memory;

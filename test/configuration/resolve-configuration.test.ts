@@ -73,7 +73,7 @@ test("consists of model, training and fleet, and of nothing else", () => {
   expect({ ...model, ...training, ...fleet }).toEqual(configuration);
   expect(model).toEqual(modelOf(configuration));
   const numKeys = [model, training, fleet].map((section) => Object.keys(section).length);
-  expect(numKeys).toEqual([13, 14, 4]);
+  expect(numKeys).toEqual([13, 15, 4]);
 });
 
 test.each([

@@ -3,6 +3,7 @@ import { defined } from "../../src/base/assert.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { RunEffect } from "../../src/coordinator/run-effects.ts";
 import { statusOf } from "../../src/coordinator/run-status.ts";
+import { medianStepMs } from "../../src/coordinator/waits.ts";
 import { PROTOCOL_VERSION } from "../../src/protocol/messages.ts";
 import type { SimulatedWorker } from "./simulated-worker.ts";
 import { CALM, Simulation, SMALL_PLAN } from "./simulation.ts";
@@ -26,13 +27,29 @@ function inTheMiddle() {
 const dropsOf = ({ effects }: Simulation) =>
   effects.flatMap((effect) => (effect.type === "drop" ? [effect] : []));
 
+const recordsOf = ({ effects }: Simulation, type: string) =>
+  effects.flatMap((effect) =>
+    effect.type === "record" && effect.record.type === type ? [effect.record] : [],
+  );
+
 const undisturbedDigest = String(Simulation.parametersAfter(SMALL_PLAN.steps));
 
 /** Replaces what a worker says of one type, now and later. */
-function lie(worker: SimulatedWorker, type: string, changes: Record<string, unknown>): void {
+function lie(
+  worker: SimulatedWorker,
+  type: string,
+  changes: Record<string, unknown>,
+  isMeant: (said: { readonly step?: number }) => boolean = () => true,
+): void {
   const push = worker.outbox.push.bind(worker.outbox);
   worker.outbox.push = (...sayings) =>
-    push(...sayings.map((one) => (one.type === type ? Object.assign({ ...one }, changes) : one)));
+    push(
+      ...sayings.map((one) =>
+        one.type === type && isMeant(one as { step?: number })
+          ? Object.assign({ ...one }, changes)
+          : one,
+      ),
+    );
 }
 
 describe("a worker that does not fit", () => {
@@ -121,16 +138,80 @@ describe("members that disagree", () => {
   });
 });
 
-test("a loss that is not finite is not committed, and the state before it is kept", () => {
-  const { run, workers, step } = inTheMiddle();
-  for (const worker of workers) lie(worker, "ready", { lossSum: Number.NaN });
-  const { status, error } = run.runToEnd();
-  expect([status, error?.code]).toEqual(["failed", "ERR_NOT_FINITE"]);
-  const { saved } = run.state;
-  expect(saved.step).toBeGreaterThanOrEqual(step);
-  expect(saved).toEqual({
-    step: run.state.step,
-    digest: String(Simulation.parametersAfter(run.state.step)),
+describe("a gradient that is not finite", () => {
+  test("skips the step for all, names the leaf, and keeps the loss before it", () => {
+    const { run, workers, step } = inTheMiddle();
+    const bad = step + 1;
+    run.badSteps.add(bad);
+    lie(defined(workers[1], "a worker"), "ready", { badLeaf: 3 }, (said) => said.step === bad);
+    run.runUntil(() => run.state.step === bad + 1);
+    expect(recordsOf(run, "not-finite")).toMatchObject([
+      { step: bad, lossSum: "NaN", leaves: [{ workerId: 1, leaf: 3 }], skipped: true },
+    ]);
+    expect(Number.isFinite(run.state.trainLoss)).toBe(true);
+    expect(run.runToEnd()).toEqual({ status: "completed" });
+    expect(run.state.agreed?.digest).toBe(String(Simulation.parametersAfter(12, new Set([bad]))));
+  });
+
+  test("ends the run with a checkpoint when too many steps in a row have one", () => {
+    const { run, step } = inTheMiddle();
+    const skipped = new Set([step + 1, step + 2]);
+    for (const bad of [...skipped, step + 3]) run.badSteps.add(bad);
+    const { status, error } = run.runToEnd();
+    expect([status, error?.code]).toEqual(["failed", "ERR_NOT_FINITE"]);
+    expect(error?.message).toMatch(
+      /^Step \d+ gave no finite gradient, after 2 skipped in a row \(loss sum NaN/,
+    );
+    expect(run.state.saved).toEqual({
+      step: step + 3,
+      digest: String(Simulation.parametersAfter(step + 3, skipped)),
+    });
+  });
+
+  test("does not end a run that has some of them, each followed by a good one", () => {
+    const { run } = threeWorkers();
+    for (let step = 0; step < 12; step += 2) run.badSteps.add(step);
+    expect(run.runToEnd()).toEqual({ status: "completed" });
+  });
+});
+
+describe("a worker with another engine", () => {
+  const other = { engine: "tensorflow", runtime: "TensorFlow 2.21" };
+
+  test("is refused, with both engines named and what to do", () => {
+    const { run } = threeWorkers();
+    run.runUntil(() => run.state.fingerprint !== undefined);
+    const odd = run.join();
+    lie(odd, "prepared", other);
+    run.runUntil(() => odd.isGone);
+    const [drop] = dropsOf(run);
+    expect([drop?.workerId, drop?.reject.code]).toEqual([odd.id, "ERR_FLEET_MIXED"]);
+    expect(drop?.reject.message).toMatch(
+      /computes with tensorflow \(TensorFlow 2.21\) on cpu, the others with tfjs \(simulated\) on cpu.*--mixed-engines/,
+    );
+    expect(run.runToEnd()).toEqual({ status: "completed" });
+  });
+
+  test("is taken when that is allowed, and another GPU of a host is no other engine", () => {
+    const plan = { ...SMALL_PLAN, minWorkers: 4, allowsMixedEngines: true };
+    const { run } = threeWorkers(plan);
+    lie(run.join(), "prepared", other);
+    expect(run.runToEnd()).toEqual({ status: "completed" });
+    expect(dropsOf(run)).toEqual([]);
+  });
+
+  test.each([
+    ["gpu:0", "gpu:3", true],
+    ["gpu:0", "cpu", false],
+  ])("compares devices by kind: %s and %s", (first, second, isTaken) => {
+    const { run, workers } = threeWorkers();
+    workers.forEach((worker, i) => {
+      lie(worker, "prepared", { device: i === 0 ? first : second });
+    });
+    run.runUntil(() =>
+      [...run.state.workers.values()].every(({ standing }) => standing.type !== "preparing"),
+    );
+    expect(dropsOf(run).length === 0).toBe(isTaken);
   });
 });
 
@@ -359,8 +440,34 @@ test("the status names the one who is waited for, for how long and for what", ()
   const sinceMs = run.state.stepSinceMs;
   expect(statusOf(run.state, sinceMs + 4100)).toMatchObject({ waitingFor: expect.anything() });
   expect(statusOf(run.state, sinceMs + 60_000).waitingFor).toBe(
-    `step ${run.state.step}: waiting 60.0 s for worker 1 (host/1) to compute its leaves`,
+    `step ${run.state.step}: waiting 60.0 s for worker 1 (host/1) to compute its leaves; ` +
+      `median ${((medianStepMs(run.state) ?? 0) / 1000).toFixed(1)} s`,
   );
+});
+
+test("a long exchange is told of with the one who holds it up, and what that one owes", () => {
+  const { run, workers } = inTheMiddle();
+  const late = defined(workers[1], "a worker");
+  run.runUntil(() => run.state.computed.size === 0);
+  // It has said that it is done, and then sends nothing.
+  late.isMute = true;
+  run.runUntil(() => run.state.computed.size === 3);
+  const { step, stepSinceMs } = run.state;
+  run.passTime(2000 + 3 * (medianStepMs(run.state) ?? 0));
+  run.runUntil(() => run.state.peerWaits.size === 3);
+  const seconds = ((run.nowMs - stepSinceMs) / 1000).toFixed(1);
+  expect(statusOf(run.state, run.nowMs).waitingFor).toMatch(
+    `step ${step}: waiting ${seconds} s for worker 1 (host/1) to send its partials; median `,
+  );
+  run.passTime(1000);
+  const told = recordsOf(run, "waiting").map(({ message }) => String(message));
+  expect(told.at(-1)).toMatch(/for worker 1 \(host\/1\) to send its partials; median \d+\.\d s$/);
+  const numTold = told.length;
+  // Not every tick: only when the wait has become twice as long.
+  for (let i = 0; i < 8; i++) run.passTime(100);
+  expect(recordsOf(run, "waiting")).toHaveLength(numTold);
+  late.speak();
+  expect(run.runToEnd()).toEqual({ status: "completed" });
 });
 
 test("each commit is recorded once, with every leaf computed by one member", () => {

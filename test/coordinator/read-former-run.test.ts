@@ -34,7 +34,15 @@ const rows = (to: number) => Array.from({ length: to }, (_, i) => ({ step: i + 1
 
 test("a new run has nothing behind it", () => {
   expect(readFormerRun(run)).toMatchObject({
-    ...{ numStarts: 0, hasEnded: false, step: 0, generation: 0, nextWorkerId: 0, memberIds: [] },
+    ...{
+      numStarts: 0,
+      numWorkerRestarts: 0,
+      hasEnded: false,
+      step: 0,
+      generation: 0,
+      nextWorkerId: 0,
+      memberIds: [],
+    },
     missing: [],
   });
 });
@@ -43,7 +51,7 @@ test("a killed run tells its last row, its fleet and the commits that it had not
   const opened = { type: "leaves", from: 1, generation: 2, leaves: LEAVES };
   leave([...rows(4), { step: 4, validationLoss: 2.5 }], [...BEGINNING, opened]);
   expect(readFormerRun(run)).toEqual({
-    ...{ numStarts: 1, hasEnded: false, step: 4, trainLoss: 0 },
+    ...{ numStarts: 1, numWorkerRestarts: 0, hasEnded: false, step: 4, trainLoss: 0 },
     ...{ validationLoss: 2.5, evaluatedStep: 4, generation: 2, nextWorkerId: 3 },
     memberIds: [0, 2],
     missing: [{ type: "commits", from: 1, to: 4, generation: 2, leaves: LEAVES }],

@@ -46,6 +46,12 @@ export const lossOf = (parameters: number, step: number) => hash32(7, [parameter
 export class Exchanges {
   readonly #contributions = new Map<string, Map<number, LeafRange>>();
 
+  /** Whose part is missing. */
+  missing(generation: number, step: number, members: readonly number[]): readonly number[] {
+    const ranges = this.#contributions.get(`${generation}/${step}`);
+    return members.filter((workerId) => ranges?.has(workerId) !== true);
+  }
+
   contribute(generation: number, step: number, workerId: number, range: LeafRange): void {
     const key = `${generation}/${step}`;
     const ranges = this.#contributions.get(key) ?? new Map<number, LeafRange>();
@@ -72,6 +78,8 @@ export class SimulatedWorker {
   /** Set when it has left: by the coordinator's word, or killed. */
   isGone: boolean = false;
   isFrozen: boolean = false;
+  /** Says that it has computed, but its peers get nothing. */
+  isMute: boolean = false;
   /** Does nothing more, though its link lives. */
   isStuck: boolean = false;
   /** Its link has ended; it calls again once it has heard what was still under way. */
@@ -80,16 +88,20 @@ export class SimulatedWorker {
   readonly updates: number[] = [];
   readonly inbox: Delivery[] = [];
   readonly outbox: Saying[] = [];
+  /** Steps whose gradient is not finite, for everybody. */
+  readonly badSteps: ReadonlySet<number>;
   readonly #exchanges: Exchanges;
   #form: Form | undefined;
   #assigned = new Map<number, Omit<Assign, "tokens">>();
+  #contribute: () => void = () => undefined;
   #attempt: "none" | "exchanging" | "ready" = "none";
   #hasState: boolean = false;
   /** Whether it holds the sum of `step`, having lost the coordinator before the commit. */
   #hasSum: boolean = false;
 
-  constructor(id: number, exchanges: Exchanges) {
+  constructor(id: number, exchanges: Exchanges, badSteps: ReadonlySet<number> = new Set()) {
     this.id = id;
+    this.badSteps = badSteps;
     this.#exchanges = exchanges;
   }
 
@@ -101,6 +113,13 @@ export class SimulatedWorker {
     return this.#attempt === "exchanging" && this.#isSumWhole(this.#form);
   }
 
+  /** Sends its peers what it has computed. */
+  speak(): void {
+    this.isMute = false;
+    this.#contribute();
+    this.#contribute = () => undefined;
+  }
+
   work(): void {
     const form = defined(this.#form, "a fleet");
     const { generation } = form;
@@ -108,13 +127,15 @@ export class SimulatedWorker {
     if (this.#attempt === "none") {
       const { ranges } = defined(this.#assigned.get(step), "an assignment");
       const index = form.members.findIndex(({ workerId }) => workerId === this.id);
-      this.#exchanges.contribute(generation, step, this.id, defined(ranges[index], "a range"));
+      const range = defined(ranges[index], "a range");
+      this.#contribute = () => this.#exchanges.contribute(generation, step, this.id, range);
+      if (!this.isMute) this.speak();
       this.#attempt = "exchanging";
       this.#hasSum = false;
       this.outbox.push({ type: "computed", generation, step });
     } else {
       this.#attempt = "ready";
-      const lossSum = lossOf(this.parameters, step);
+      const lossSum = this.badSteps.has(step) ? Number.NaN : lossOf(this.parameters, step);
       const times = { computeMs: 1, exchangeMs: 1 };
       this.outbox.push({ type: "ready", generation, step, lossSum, gradientNorm: 1, ...times });
     }
@@ -170,6 +191,15 @@ export class SimulatedWorker {
         this.outbox.push({ type: "evaluated", evaluationId, batchIndex, lossSum });
         return;
       }
+      case "report-waits": {
+        const { generation, step } = delivery;
+        const ids = this.#form?.members.map(({ workerId }) => workerId) ?? [];
+        const others = ids.filter((workerId) => workerId !== this.id);
+        const missing = this.#exchanges.missing(generation, step, others);
+        const waits = missing.map((peerId) => ({ peerId, what: "to send its partials" }));
+        this.outbox.push({ type: "waiting", generation, step, waits });
+        return;
+      }
       case "send-snapshot":
         assert(delivery.step === this.step, "a snapshot of another step was asked for");
         this.outbox.push({ type: "snapshot", step: this.step, parameters: this.parameters });
@@ -187,7 +217,10 @@ export class SimulatedWorker {
     this.step = step;
     this.parameters = parameters;
     this.#hasState = true;
-    const engine = { engine: "tfjs", device: "cpu", runtime: "simulated", numThreads: 1 };
+    const engine = {
+      ...{ engine: "tfjs", device: "cpu", runtime: "simulated", numThreads: 1 },
+      processor: "x64 simulated",
+    };
     const layout: Prepared["layout"] = [{ name: "embed.weight", shape: [2, 2] }];
     this.outbox.push({ type: "prepared", step, digest: String(parameters), layout, ...engine });
   }
@@ -213,19 +246,20 @@ export class SimulatedWorker {
     this.outbox.push({ type: "digest", step: this.step, digest: String(this.parameters) });
   }
 
-  #onCommit({ generation, step, digest, sum }: Commit): void {
+  #onCommit({ generation, step, digest, sum, skip }: Commit): void {
     assert(this.#attempt === "ready", `worker ${this.id} was not ready for the commit of ${step}`);
     assert(
       step === this.step && generation === this.#form?.generation,
       "a commit of another moment",
     );
+    assert(skip === this.badSteps.has(step), `step ${step} ${skip ? "was skipped" : "counted"}`);
     if (sum) this.outbox.push({ type: "sum", step });
     this.#update();
     if (digest) this.#sayDigest();
   }
 
   #update(): void {
-    this.parameters = updated(this.parameters, this.step);
+    if (!this.badSteps.has(this.step)) this.parameters = updated(this.parameters, this.step);
     this.updates.push(this.step);
     this.step += 1;
     this.#attempt = "none";

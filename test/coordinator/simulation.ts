@@ -60,6 +60,7 @@ export const SMALL_PLAN: RunPlan = {
   ...{ steps: 12, numLeaves: 5, tokensPerStep: 10, evaluateEvery: 4, checkpointEvery: 5 },
   ...{ numEvaluationBatches: 3, evaluationTokens: 30, minWorkers: 2, allReduce: "mesh" },
   canReunite: true,
+  ...{ maxSkippedSteps: 2, allowsMixedEngines: false },
   limits: DEFAULT_WAIT_LIMITS,
 };
 
@@ -72,6 +73,8 @@ export class Simulation {
   readonly records: RunRecord[] = [];
   readonly history: { readonly generation: number; readonly step: number }[] = [];
   readonly effects: RunEffect[] = [];
+  /** Steps whose gradient is not finite. */
+  readonly badSteps = new Set<number>();
   state: RunState;
   outcome: RunOutcome | undefined;
   nowMs = 0;
@@ -96,10 +99,12 @@ export class Simulation {
     this.state = initialRunState(plan, FRESH_START, 0);
   }
 
-  /** The parameters after so many undisturbed steps. */
-  static parametersAfter(steps: number): number {
+  /** The parameters after so many undisturbed steps, some of which were skipped. */
+  static parametersAfter(steps: number, skipped: ReadonlySet<number> = new Set()): number {
     let parameters = SEED_PARAMETERS;
-    for (let step = 0; step < steps; step++) parameters = updated(parameters, step);
+    for (let step = 0; step < steps; step++) {
+      if (!skipped.has(step)) parameters = updated(parameters, step);
+    }
     return parameters;
   }
 
@@ -109,7 +114,7 @@ export class Simulation {
 
   join(): SimulatedWorker {
     const workerId = this.#numWorkers++;
-    const worker = new SimulatedWorker(workerId, this.#exchanges);
+    const worker = new SimulatedWorker(workerId, this.#exchanges, this.badSteps);
     this.workers.set(workerId, worker);
     this.#hello(workerId);
     return worker;

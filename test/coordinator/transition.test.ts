@@ -11,8 +11,9 @@ const { SEED } = process.env;
 const SEEDS = SEED === undefined ? Array.from({ length: 20 }, (_, i) => i) : [Number(SEED)];
 
 /** Runs a schedule to its end; workers come by themselves when nobody is left. */
-function simulate(seed: number, faults: Faults): Simulation {
+function simulate(seed: number, faults: Faults, badSteps = new Set<number>()): Simulation {
   const simulation = new Simulation(seededRandom(seed));
+  for (const step of badSteps) simulation.badSteps.add(step);
   for (let i = 0; i < 3; i++) simulation.join();
   for (let numEvents = 0; simulation.outcome === undefined; numEvents++) {
     if (numEvents > NUM_EVENTS_MAX) throw new Error(`seed ${seed} does not end`);
@@ -125,6 +126,19 @@ describe("a run", () => {
       numCrashes += simulation.numCrashes;
     }
     expect(numCrashes).toBeGreaterThan(SEEDS.length);
+  });
+
+  test("ends as one in which nothing happens when some steps are skipped as well", () => {
+    const skipped = new Set([2, 3, 7]);
+    const [, faults] = SCHEDULES[3] ?? ["", CALM];
+    for (let seed = 0; seed < 100; seed++) {
+      const { outcome, state, ...run } = simulate(seed, faults, skipped);
+      expect(outcome, `seed ${seed}`).toEqual({ status: "completed" });
+      const digest = String(Simulation.parametersAfter(12, skipped));
+      expect(state.agreed, `seed ${seed}`).toEqual({ step: 12, digest });
+      const marked = run.metrics.flatMap((row) => ("skipped" in row ? [row.step - 1] : []));
+      expect(marked, `seed ${seed}`).toEqual([...skipped]);
+    }
   });
 
   test("decides the same for the same events", () => {

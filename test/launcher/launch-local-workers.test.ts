@@ -8,11 +8,14 @@ import {
   launchLocalWorkers,
   type WorkerExit,
 } from "../../src/launcher/launch-local-workers.ts";
+import { FakeClock } from "../fake-clock.ts";
 
 let folder: string;
 let exits: WorkerExit[];
+let clock: FakeClock;
 
 beforeEach(async () => {
+  clock = new FakeClock();
   folder = await mkdtemp(join(tmpdir(), "smallinit-launcher-"));
   exits = [];
 });
@@ -27,6 +30,7 @@ async function launch(source: string, more: Partial<LaunchOptions> = {}) {
   return launchLocalWorkers({
     ...{ url: "ws://127.0.0.1:1/", numWorkers: 2, logFolder: join(folder, "logs"), log: silentLog },
     command: [process.execPath, program],
+    ...{ clock, maxRestarts: 0 },
     onEarlyExit: (exit) => exits.push(exit),
     ...more,
   });
@@ -62,7 +66,8 @@ test("a worker that ends early is reported with its last words", async () => {
   await workers.ended;
   expect(exits).toMatchObject([{ workerIndex: 0, code: 3, signal: null }]);
   expect(exits[0]?.message).toBe(
-    "Local worker 0 ended early with exit code 3: ERR_ENGINE: nothing works",
+    "Local worker 0 ended early with exit code 3: ERR_ENGINE: nothing works " +
+      "(not started again: restarts are off)",
   );
 });
 
@@ -82,4 +87,43 @@ test("workers that do not end by themselves are killed", async () => {
 test("a log folder that cannot be made is refused by name", async () => {
   await writeFile(join(folder, "logs"), "a file");
   await expect(launch("")).rejects.toMatchObject({ code: "ERR_WRITE" });
+});
+
+test("a worker that is killed is started again after a while, under its former number", async () => {
+  // The first process kills itself; the second finds its trace and ends well.
+  const trace = join(folder, "trace");
+  const source = `
+    import { existsSync, writeFileSync } from "node:fs";
+    if (existsSync(${JSON.stringify(trace)})) console.log("second life");
+    else { writeFileSync(${JSON.stringify(trace)}, ""); process.kill(process.pid, "SIGKILL"); }`;
+  const workers = await launch(source, {
+    ...{ numWorkers: 1, maxRestarts: 2 },
+    onEarlyExit(exit) {
+      exits.push(exit);
+      // The launcher sets its timer when it has told.
+      setImmediate(() => clock.advance(exit.restartMs ?? 0));
+    },
+  });
+  expect(await workers.ended).toMatchObject([{ workerIndex: 0, code: 0, restartMs: undefined }]);
+  expect(exits).toMatchObject([{ signal: "SIGKILL", restartMs: 1000 }]);
+  expect(exits[0]?.message).toBe(
+    "Local worker 0 ended early with signal SIGKILL (started again in 1 s)",
+  );
+  const log = await readFile(join(folder, "logs", "worker-0.log"), "utf8");
+  expect(log).toBe("[worker 0] second life\n");
+});
+
+test("a worker that waits for its next start is not started when all are to end", async () => {
+  let reported: (exit: WorkerExit) => void = () => undefined;
+  const exit = new Promise<WorkerExit>((resolve) => {
+    reported = resolve;
+  });
+  const workers = await launch("process.exitCode = 1;", {
+    ...{ numWorkers: 1, maxRestarts: 2 },
+    onEarlyExit: (one) => reported(one),
+  });
+  expect((await exit).restartMs).toBe(1000);
+  await workers.stop(0);
+  expect(await workers.ended).toMatchObject([{ code: 1 }]);
+  expect(clock.numTimers).toBe(0);
 });

@@ -10,7 +10,15 @@ import { plainUpdate } from "./plain-optimizer.ts";
 import { REFERENCE_FIXTURES, referenceFixture } from "./reference-fixture.ts";
 
 const TRAINING: TrainingConfiguration = {
-  ...{ batchSize: 8, microBatchSize: 1, steps: 8, seed: 1, evaluateEvery: 0, checkpointEvery: 0 },
+  ...{
+    batchSize: 8,
+    microBatchSize: 1,
+    steps: 8,
+    seed: 1,
+    evaluateEvery: 0,
+    checkpointEvery: 0,
+    maxSkippedSteps: 0,
+  },
   ...{ learningRate: 1e-3, minLearningRate: 1e-4, warmupSteps: 2, gradientClip: 1 },
   ...{ beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.1 },
 };

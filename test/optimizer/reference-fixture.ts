@@ -48,6 +48,7 @@ export async function referenceFixture(name: string): Promise<ReferenceFixture> 
       seed: 0,
       evaluateEvery: 0,
       checkpointEvery: 0,
+      maxSkippedSteps: 0,
     },
     layout,
     parameters: await readVector(path("params.safetensors"), layout),

@@ -112,6 +112,6 @@ function trainingOf({ train, data }: ReferenceRecipe) {
     ...{ learningRate: train.lr, minLearningRate: train.lrMin, warmupSteps: train.warmupSteps },
     ...{ beta1: train.betas[0], beta2: train.betas[1], epsilon: train.eps },
     ...{ weightDecay: train.weightDecay, gradientClip: train.gradClip },
-    ...{ seed: 0, evaluateEvery: 0, checkpointEvery: 0 },
+    ...{ seed: 0, evaluateEvery: 0, checkpointEvery: 0, maxSkippedSteps: 0 },
   };
 }

@@ -239,6 +239,24 @@ describe("a fleet of processes", () => {
   });
 });
 
+test("a launched run starts a killed worker again, takes it in, and counts it", async () => {
+  const run = newRun();
+  const launch = smallinit(launchArgs(run, 2, ["--set", "steps=100000"]));
+  await untilStep(run, 3, launch);
+  const [first] = await childrenOf(launch);
+  process.kill(defined(first, "a worker's process"), "SIGKILL");
+  const isBack = () => eventsOf(run, "generation").find(({ members }) => String(members) === "1,2");
+  await until("the third worker", launch, isBack);
+  const { step } = defined(isBack(), "the third generation");
+  await untilStep(run, Number(step) + 2, launch);
+  launch.child.kill("SIGINT");
+  expect((await launch.exit).code, launch.output()).toBe(130);
+  expect(launch.output()).toMatch(/ended early with signal SIGKILL.*\(started again in 1 s\)/);
+  expect(summaryOf(run)).toMatchObject({ restarts: 1, workerRestarts: 1, workers: 2 });
+  const { steps } = summaryOf(run);
+  expect(stepsOf(run)).toEqual(Array.from({ length: Number(steps) }, (_, i) => i + 1));
+});
+
 describe("a run that is stopped", () => {
   test("leaves a checkpoint and no process, and resumes to the same bits", async () => {
     const run = newRun();

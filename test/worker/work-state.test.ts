@@ -24,6 +24,7 @@ const assign = (generation: number, step: number): Assign => ({
 });
 const commit = (generation: number, step: number): Commit => ({
   ...{ type: "commit", generation, step, digest: false, snapshot: false, sum: false },
+  skip: false,
 });
 const evaluate: Evaluate = {
   ...{ type: "evaluate", evaluationId: 1, batchIndex: 0, numSequences: 1, length: 1 },
