@@ -39,7 +39,7 @@ export interface WaitLimits {
   readonly prepareMs: number;
   /** From `form` to `linked`. */
   readonly linkMs: number;
-  /** A step may take this, or 30 times the median of the last steps if that is more. */
+  /** A step may take this, or what `stepLimitMs` finds in the last ones if that is more. */
   readonly stepMsMin: number;
   /** The same before there is a median: first uses compile. */
   readonly firstStepMs: number;
@@ -64,7 +64,7 @@ export const DEFAULT_WAIT_LIMITS: WaitLimits = {
   reunionMs: 15_000,
   prepareMs: 600_000,
   linkMs: 60_000,
-  stepMsMin: 120_000,
+  stepMsMin: 60_000,
   firstStepMs: 1_800_000,
   evaluationMs: 600_000,
   snapshotMs: 600_000,

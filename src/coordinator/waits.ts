@@ -26,8 +26,11 @@ export interface Wait {
   readonly what: string;
 }
 
-/** A step takes so many medians of the last steps before somebody is late. */
-const LATE_IN_MEDIANS = 30;
+/** Somebody is late after the median of the last steps and so many of their median deviations. */
+const LATE_IN_DEVIATIONS = 30;
+
+/** Least deviation counted, as a part of the median: steps that take alike must not make a trap. */
+const LEAST_DEVIATION = 0.1;
 
 /** Everything that the run waits for at this moment. */
 export function waitsOf(state: RunState): readonly Wait[] {
@@ -54,7 +57,11 @@ export function unusualWait(state: RunState, nowMs: number): Wait | undefined {
 
 /** The median of the last steps' times; undefined before the first. */
 export function medianStepMs({ recentStepMs }: RunState): number | undefined {
-  return [...recentStepMs].sort((a, b) => a - b)[Math.floor(recentStepMs.length / 2)];
+  return medianOf(recentStepMs);
+}
+
+function medianOf(values: readonly number[]): number | undefined {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
 /** "step 812: waiting 4.1 s for worker 3 (host-b/4711) to send chunk 2/5; median 0.6 s". */
@@ -119,12 +126,8 @@ function gatherInWords(state: RunState): string {
 }
 
 function stepWait(state: RunState): Wait {
-  const { stepSinceMs: sinceMs, computed, ready, members, plan } = state;
-  const median = medianStepMs(state);
-  const limitMs =
-    median === undefined
-      ? plan.limits.firstStepMs
-      : Math.max(plan.limits.stepMsMin, LATE_IN_MEDIANS * median);
+  const { stepSinceMs: sinceMs, computed, ready, members } = state;
+  const limitMs = stepLimitMs(state);
   const computing = members.filter((workerId) => !computed.has(workerId));
   if (computing.length > 0) {
     return {
@@ -139,6 +142,19 @@ function stepWait(state: RunState): Wait {
   if (named !== undefined) return { kind: "exchange", sinceMs, limitMs, ...named };
   const workerIds = members.filter((workerId) => !ready.has(workerId));
   return { kind: "exchange", workerIds, sinceMs, limitMs, what: "to hold the gradient sum" };
+}
+
+/**
+ * How long a step may take: what the last ones took and k median absolute deviations, where these are
+ * known. Unlike a multiple of the median alone, it is narrow where steps are alike and wide where not.
+ */
+export function stepLimitMs(state: RunState): number {
+  const { firstStepMs, stepMsMin } = state.plan.limits;
+  const median = medianStepMs(state);
+  if (median === undefined) return firstStepMs;
+  const deviations = state.recentStepMs.map((stepMs) => Math.abs(stepMs - median));
+  const deviation = Math.max(medianOf(deviations) ?? 0, LEAST_DEVIATION * median);
+  return Math.max(stepMsMin, median + LATE_IN_DEVIATIONS * deviation);
 }
 
 /** For whom most of those who were asked wait; of equals, for the one who did not answer. */
