@@ -31,7 +31,7 @@ describe("smallinit doctor", () => {
     const report = JSON.parse(stdout) as DoctorReport;
     expect(new Set(Object.keys(report))).toEqual(new Set(documentedKeys()));
     for (const finding of ["onnx", "tfjs"].map((name) =>
-      report.engines.find(({ engine }) => engine === name),
+      report.engines.find(({ engine, device }) => engine === name && device === "cpu"),
     )) {
       expect(finding).toMatchObject({ works: true, runtime: expect.stringMatching(/\d/) });
       expect(finding).toMatchObject({
