@@ -7,25 +7,20 @@ import { attachKernels } from "../kernels/kernels.ts";
 import type { Link } from "../protocol/link.ts";
 import type { Form, Held, Message, Moment, PeerAddress, Welcome } from "../protocol/messages.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
+import { CoordinatorLine, type CoordinatorLineOptions } from "./coordinator-line.ts";
 import { ExchangeDesk } from "./exchange-desk.ts";
 import { PeerMesh } from "./peer-mesh.ts";
-import { StateDesk, sendSnapshot, sendSum } from "./state-desk.ts";
+import { sendSnapshot, sendSum } from "./send-state.ts";
+import { StateDesk } from "./state-desk.ts";
 import type { MemoryMap, ToCommunication, ToCompute } from "./thread-messages.ts";
 
 /** What the communication thread is made of. */
-export interface CommunicationOptions {
+export interface CommunicationOptions extends Pick<CoordinatorLineOptions, "reconnect" | "say"> {
   /** An open link to the coordinator, on which `hello` has been sent. */
   readonly coordinator: Link;
   dialPeer(address: PeerAddress, label: string): Promise<Link>;
   /** What peers show one another from now on. */
   onMeshSecret?(secret: string): void;
-  /**
-   * Gets another link to the coordinator, on which `hello` has been sent with what is held. Undefined: a
-   * lost coordinator is the end.
-   */
-  reconnect?(held: Held | undefined, isOver: () => boolean): Promise<Link | undefined>;
-  /** To people. */
-  say?(text: string): void;
   readonly clock: Clock;
   /** To the compute thread. */
   tell(message: ToCompute): void;
@@ -39,28 +34,24 @@ export interface CommunicationOptions {
 interface Attached {
   readonly map: MemoryMap;
   readonly desk: ExchangeDesk;
-  readonly state: StateDesk;
 }
 
 /**
  * The thread that talks: all sockets of a worker, its heartbeats and its part in exchanges. It passes
  * on to the compute thread what is to be computed, and decides nothing about the run.
+ *
+ * Long, since every message of both sides has its place in one of two switches here.
  */
 export class Communication {
   readonly #options: CommunicationOptions;
   readonly #mesh: PeerMesh;
-  #coordinator: Link;
-  /** Whether `#coordinator` has ended, and another link is not there yet. */
-  #isLost: boolean = false;
+  readonly #line: CoordinatorLine;
+  readonly #state: StateDesk;
   #welcome: Welcome | undefined;
   #form: Form | undefined;
   #attached: Attached | undefined;
   #attaching: Promise<void> = Promise.resolve();
-  /** State frames that came before the memory. */
-  #early: TensorFrame[] = [];
   #isOver: boolean = false;
-  /** Whether a replayed sum, or a part of one, has come into the buffer since the last exchange. */
-  #isSumReplayed: boolean = false;
 
   constructor(options: CommunicationOptions) {
     this.#options = options;
@@ -74,67 +65,41 @@ export class Communication {
         this.#say({ type: "peer-lost", generation, peerId, reason });
       },
     });
-    this.#coordinator = options.coordinator;
-    this.#listen(options.coordinator);
-  }
-
-  #listen(link: Link): void {
-    link.listen({
+    this.#state = new StateDesk({
+      onRestored: (step) => options.tell({ type: "restored", step }),
+      onReplayed: (step) => options.tell({ type: "replayed", step }),
+    });
+    this.#line = new CoordinatorLine({
+      ...options,
+      first: options.coordinator,
       onMessage: (message) => this.#guarded(() => this.#onMessage(message)),
       onTensor: (frame) => this.#guarded(() => this.#onCoordinatorFrame(frame)),
-      onClose: (reason) => this.#guarded(() => this.#onLost(link.label, reason)),
+      onLost: () => this.#guarded(() => this.#onLost()),
+      onFailed: (error) => this.fail(error),
     });
+    this.#line.open();
   }
 
   /** The link to the coordinator has ended: the fleet is given up, the state is kept. */
-  #onLost(label: string, reason: string): void {
-    if (this.#options.reconnect === undefined) {
-      this.#fail(
-        "ERR_COORDINATOR_LOST",
-        `The link to the coordinator at ${label} has ended: ${reason}. Look at its log; start this ` +
-          "worker again when it runs.",
-      );
-      return;
-    }
-    this.#isLost = true;
+  #onLost(): void {
     this.#form = undefined;
     this.#attached?.desk.abort();
     this.#mesh.close("the coordinator is lost");
-    this.#options.say?.(`The link to the coordinator at ${label} has ended: ${reason}.`);
     // Who was not welcome yet has nothing to keep, and nobody who could tell.
-    if (this.#welcome === undefined) this.#reconnect(undefined);
+    if (this.#welcome === undefined) this.#line.reconnect(undefined);
     else this.#options.tell({ type: "coordinator-lost" });
-  }
-
-  #reconnect(held: Held | undefined): void {
-    const isOver = () => this.#isOver;
-    this.#options.reconnect?.(held, isOver).then(
-      (link) => {
-        if (link === undefined) return;
-        if (this.#isOver) {
-          link.close("this worker ends");
-          return;
-        }
-        this.#coordinator = link;
-        this.#isLost = false;
-        this.#listen(link);
-      },
-      (error: unknown) => this.fail(error),
-    );
   }
 
   /** What the compute thread holds, unless a state was on its way when the link ended. */
   #onHolding(held: Omit<Held, "runId"> | undefined): void {
-    if (!this.#isLost) return;
-    const isWhole = this.#attached?.state.isWhole ?? true;
-    const isSumOurs = !this.#isSumReplayed;
+    if (!this.#line.isLost) return;
+    const { isWhole, isSumReplayed } = this.#state;
     const { runId } = defined(this.#welcome, "the welcome before the loss");
-    this.#early = [];
-    this.#attached?.state.forget();
-    this.#reconnect(
+    this.#state.forget();
+    this.#line.reconnect(
       held === undefined || !isWhole
         ? undefined
-        : { ...held, runId, hasSum: held.hasSum && isSumOurs },
+        : { ...held, runId, hasSum: held.hasSum && !isSumReplayed },
     );
   }
 
@@ -152,7 +117,7 @@ export class Communication {
         this.#attaching = this.#attach(message);
         return this.#attaching;
       case "send":
-        this.#coordinator.send(message.message);
+        this.#say(message.message);
         return;
       case "holding":
         this.#onHolding(message.held);
@@ -164,11 +129,11 @@ export class Communication {
         this.#attached?.desk.addPartial(message, message.node, message.byteOffset);
         return;
       case "snapshot":
-        await sendSnapshot(this.#coordinator, message.step, message.buffer);
+        await sendSnapshot(this.#line.link, message.step, message.buffer);
         this.#options.tell({ type: "snapshot-sent" });
         return;
       case "sum":
-        await sendSum(this.#options.coordinator, message.step, message.buffer);
+        await sendSum(this.#line.link, message.step, message.buffer);
         this.#options.tell({ type: "sum-sent", buffer: message.buffer });
         return;
       case "close":
@@ -276,16 +241,14 @@ export class Communication {
       onSummed: (moment) => this.#options.tell({ type: "summed", ...moment }),
       onViolation: (peerId, error) => this.#onViolation(peerId, error),
     });
-    const state = new StateDesk(
-      [
-        kernels.view(map.parameters, numParams),
-        kernels.view(map.firstMoments, numParams),
-        kernels.view(map.secondMoments, numParams),
-      ],
-      kernels.view(map.sum, numParams + 1),
+    this.#attached = { map, desk };
+    const vector = (byteOffset: number) => kernels.view(byteOffset, numParams);
+    this.#guarded(() =>
+      this.#state.attach(
+        [vector(map.parameters), vector(map.firstMoments), vector(map.secondMoments)],
+        kernels.view(map.sum, numParams + 1),
+      ),
     );
-    this.#attached = { map, desk, state };
-    for (const frame of this.#early.splice(0)) this.#guarded(() => this.#takeState(frame));
   }
 
   #begin({ ranges, ...moment }: Extract<ToCommunication, { readonly type: "begin" }>): void {
@@ -296,31 +259,18 @@ export class Communication {
     const links =
       map.allReduce === "mesh"
         ? new Map(this.#mesh.links)
-        : new Map([[COORDINATOR_ID, this.#coordinator]]);
+        : new Map([[COORDINATOR_ID, this.#line.link]]);
     // A member's link that has just been lost: the coordinator forms another generation.
     const isWhole = map.allReduce === "star" || links.size >= memberIds.length - 1;
     if (!isWhole) return;
-    this.#isSumReplayed = false;
+    this.#state.beginExchange();
     desk.begin(moment, ranges, { memberIds, links });
   }
 
   #onCoordinatorFrame(frame: TensorFrame): void {
     const isOfExchange = frame.kind === "partial" || frame.kind === "sum";
     if (isOfExchange) this.#attached?.desk.receive(COORDINATOR_ID, frame);
-    else if (this.#attached === undefined) this.#early.push(frame);
-    else if (frame.kind === "state") this.#takeState(frame);
-    else this.#takeSum(frame);
-  }
-
-  #takeSum(frame: TensorFrame): void {
-    this.#isSumReplayed = true;
-    const step = defined(this.#attached, "the memory").state.takeSum(frame);
-    if (step !== undefined) this.#options.tell({ type: "replayed", step });
-  }
-
-  #takeState(frame: TensorFrame): void {
-    const step = defined(this.#attached, "the memory").state.take(frame);
-    if (step !== undefined) this.#options.tell({ type: "restored", step });
+    else this.#state.receive(frame);
   }
 
   #onPeerFrame(peerId: number, frame: TensorFrame): void {
@@ -338,7 +288,7 @@ export class Communication {
   }
 
   #say(message: Parameters<Link["send"]>[0]): void {
-    this.#coordinator.send(message);
+    this.#line.link.send(message);
   }
 
   #guarded(action: () => void): void {
@@ -361,7 +311,7 @@ export class Communication {
     this.#isOver = true;
     this.#attached?.desk.abort();
     this.#mesh.close(reason);
-    this.#coordinator.close(reason);
+    this.#line.close(reason);
     this.#options.onEnd();
   }
 }

@@ -1,24 +1,32 @@
-import { digestOf } from "../base/digest.ts";
-import type { Link } from "../protocol/link.ts";
-import { StateAssembly, type StateVectors, stateFrames } from "../protocol/state-frames.ts";
-import { SumAssembly, sumFrames } from "../protocol/sum-frames.ts";
+import { StateAssembly, type StateVectors } from "../protocol/state-frames.ts";
+import { SumAssembly } from "../protocol/sum-frames.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
 
-/** Where the training state, and the sums that bring it up to date, come in and go out. */
+/** Told when something is whole. */
+export interface StateDeskOptions {
+  onRestored(step: number): void;
+  onReplayed(step: number): void;
+}
+
+/** What the desk writes into; the compute thread must not use it while state or sums come in. */
+interface Places {
+  readonly vectors: StateVectors;
+  /** f32[numParams + 1]. */
+  readonly sum: Float32Array;
+}
+
+/** Where the training state, and the sums that bring it up to date, come in. */
 export class StateDesk {
-  readonly #vectors: StateVectors;
-  readonly #sum: Float32Array;
+  readonly #options: StateDeskOptions;
+  #places: Places | undefined;
+  /** Frames that came before the memory. */
+  #early: TensorFrame[] = [];
   #assembly: StateAssembly | undefined;
   #sumAssembly: SumAssembly | undefined;
+  #isSumReplayed: boolean = false;
 
-  /**
-   * All of the compute thread, which must not use them while state or sums come in.
-   *
-   * @param sum f32[numParams + 1].
-   */
-  constructor(vectors: StateVectors, sum: Float32Array) {
-    this.#vectors = vectors;
-    this.#sum = sum;
+  constructor(options: StateDeskOptions) {
+    this.#options = options;
   }
 
   /** Whether no state is half here. */
@@ -26,61 +34,59 @@ export class StateDesk {
     return this.#assembly === undefined || this.#assembly.isComplete;
   }
 
+  /** Whether a replayed sum, or a part of one, has come into the buffer since the last exchange. */
+  get isSumReplayed(): boolean {
+    return this.#isSumReplayed;
+  }
+
+  /**
+   * Here is the memory; frames that have come already go into it.
+   *
+   * @param sum f32[numParams + 1].
+   * @throws {TrainerError} ERR_PROTOCOL when one is not the frame that comes next.
+   */
+  attach(vectors: StateVectors, sum: Float32Array): void {
+    this.#places = { vectors, sum };
+    for (const frame of this.#early.splice(0)) this.receive(frame);
+  }
+
+  /** An exchange is about to fill the sum. */
+  beginExchange(): void {
+    this.#isSumReplayed = false;
+  }
+
   /** What was on its way will not be finished. */
   forget(): void {
+    this.#early = [];
     this.#assembly = undefined;
   }
 
   /**
-   * Takes a frame of a state.
+   * Takes a frame of a state or of a committed step's sum.
    *
-   * @returns the state's step when it is whole.
    * @throws {TrainerError} ERR_PROTOCOL when it is not the frame that comes next.
    */
-  take(frame: TensorFrame): number | undefined {
+  receive(frame: TensorFrame): void {
+    if (this.#places === undefined) this.#early.push(frame);
+    else if (frame.kind === "state") this.#takeState(frame, this.#places);
+    else this.#takeSum(frame, this.#places);
+  }
+
+  #takeState(frame: TensorFrame, { vectors }: Places): void {
     const isFirst = frame.vector === 0 && frame.offset === 0;
     if (isFirst || this.#assembly === undefined) {
-      this.#assembly = new StateAssembly(frame.step, this.#vectors);
+      this.#assembly = new StateAssembly(frame.step, vectors);
     }
     this.#assembly.take(frame);
-    return this.#assembly.isComplete ? frame.step : undefined;
+    if (this.#assembly.isComplete) this.#options.onRestored(frame.step);
   }
 
-  /**
-   * Takes a frame of a committed step's sum.
-   *
-   * @returns the step when its sum is whole.
-   * @throws {TrainerError} ERR_PROTOCOL when it is not the frame that comes next.
-   */
-  takeSum(frame: TensorFrame): number | undefined {
+  #takeSum(frame: TensorFrame, { sum }: Places): void {
+    this.#isSumReplayed = true;
     if (frame.offset === 0 || this.#sumAssembly === undefined) {
-      this.#sumAssembly = new SumAssembly(frame.step, this.#sum);
+      this.#sumAssembly = new SumAssembly(frame.step, sum);
     }
     this.#sumAssembly.take(frame);
-    return this.#sumAssembly.isComplete ? frame.step : undefined;
+    if (this.#sumAssembly.isComplete) this.#options.onReplayed(frame.step);
   }
-}
-
-/** Sends a copy of a committed step's sum. @param buffer f32[numParams + 1]. */
-export async function sendSum(link: Link, step: number, buffer: SharedArrayBuffer): Promise<void> {
-  // One frame at a time: in a star the exchange's frames go over the same link, four at a time.
-  for (const frame of sumFrames(step, new Float32Array(buffer))) await link.sendTensor(frame);
-}
-
-/**
- * Sends a copy of the state, and the digest of its parameters after the last frame.
- *
- * @param buffer f32[3 · numParams]: parameters, first moments, second moments.
- */
-export async function sendSnapshot(
-  link: Link,
-  step: number,
-  buffer: SharedArrayBuffer,
-): Promise<void> {
-  const vectorBytes = buffer.byteLength / 3;
-  const numParams = vectorBytes / Float32Array.BYTES_PER_ELEMENT;
-  const vector = (i: number) => new Float32Array(buffer, i * vectorBytes, numParams);
-  const state: StateVectors = [vector(0), vector(1), vector(2)];
-  for (const frame of stateFrames(step, state)) await link.sendTensor(frame);
-  link.send({ type: "digest", step, digest: digestOf(state[0]) });
 }
