@@ -1,6 +1,8 @@
+import { writeFolderAtomically } from "../base/atomic-folder.ts";
 import { TrainerError } from "../base/errors.ts";
 import { type FileLayer, systemFiles } from "../base/file-layer.ts";
 import { type Log, silentLog } from "../base/log.ts";
+import { checkReplaceable } from "./check-replaceable.ts";
 import { type CorpusFile, corpusFiles } from "./corpus-files.ts";
 import { encodeParts } from "./encode-parts.ts";
 import type { DataManifest, SplitManifest } from "./manifest.ts";
@@ -12,7 +14,6 @@ import { makeTokenizer } from "./tokenizers/make-tokenizer.ts";
 import type { TokenizerName } from "./tokenizers/tokenizer.ts";
 import { wholeWords } from "./whole-words.ts";
 import { type WrittenParts, writeManifest, writeParts } from "./write-data-files.ts";
-import { checkReplaceable, writeFolder } from "./write-folder.ts";
 
 /** What `prepare` is asked to do. */
 export interface PrepareOptions {
@@ -82,7 +83,7 @@ export async function prepareData(
       files,
     );
   }
-  return writeFolder(options.outFolder, fill, files);
+  return writeFolderAtomically(options.outFolder, { check: checkReplaceable, fill, files });
 }
 
 /** The corpus as a stream that can be read again, with progress. */

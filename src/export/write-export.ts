@@ -1,10 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
-import { syncFolder, writePieces } from "../base/durable-file.ts";
+import { join } from "node:path";
+import { writeFolderAtomically } from "../base/atomic-folder.ts";
+import { writePieces } from "../base/durable-file.ts";
 import { TrainerError } from "../base/errors.ts";
 import { type FileLayer, systemFiles } from "../base/file-layer.ts";
-import { asWriteError, systemCode } from "../base/write-error.ts";
+import { systemCode } from "../base/write-error.ts";
 import type { ExportedFiles } from "./export-formats.ts";
 
 /**
@@ -17,22 +17,15 @@ export async function writeExport(
   exported: ExportedFiles,
   files: FileLayer = systemFiles,
 ): Promise<void> {
-  const path = resolve(target);
-  await refuseOccupied(path);
-  const name = `.${basename(path)}.partial-${randomBytes(4).toString("hex")}`;
-  const folder = join(dirname(path), name);
-  try {
-    await files.mkdir(folder, { recursive: true });
-    for (const [file, pieces] of Object.entries(exported)) {
-      await writePieces(join(folder, file), pieces, files);
-    }
-    await syncFolder(folder, files);
-    await files.rename(folder, path);
-    await syncFolder(dirname(path), files);
-  } catch (cause) {
-    await files.rm(folder, { recursive: true, force: true }).catch(() => undefined);
-    throw asWriteError(path, cause);
-  }
+  await writeFolderAtomically(target, {
+    check: refuseOccupied,
+    async fill(folder) {
+      for (const [file, pieces] of Object.entries(exported)) {
+        await writePieces(join(folder, file), pieces, files);
+      }
+    },
+    files,
+  });
 }
 
 /**
