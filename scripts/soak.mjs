@@ -11,12 +11,13 @@
 // `taskset -c 1 nice -n 5 node scripts/soak.mjs`.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { seededRandom } from "../dist/base/random.js";
+import { medianOf } from "../dist/base/median.js";
+import { writeMadeUpData } from "./write-made-up-data.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -37,7 +38,7 @@ const startMs = Date.now();
 const endMs = startMs + minutes * 60_000;
 const rounds = [];
 
-writeData(data);
+writeMadeUpData(data);
 say(`soak of ${minutes} min, ${perMinute.toFixed(2)} faults a minute, ${options.workers} workers`);
 const digest = (await train(join(out, "undisturbed"), { workers: 1, steps })).parameterDigest;
 say(`undisturbed digest ${digest}`);
@@ -119,25 +120,13 @@ function readJson(path) {
   }
 }
 
-/** A text in which each token mostly decides the next, as nanoGPT's files. */
-function writeData(folder) {
-  mkdirSync(folder, { recursive: true });
-  const random = seededRandom(11);
-  const tokens = new Uint16Array(60_000);
-  for (let i = 1; i < tokens.length; i++) {
-    tokens[i] = random.uniform() < 0.8 ? (tokens[i - 1] * 5 + 3) % 24 : random.uint32() % 24;
-  }
-  writeFileSync(join(folder, "train.bin"), tokens.subarray(0, 55_000));
-  writeFileSync(join(folder, "val.bin"), tokens.subarray(55_000));
-}
-
 function markdown() {
   const faults = rounds.flatMap((one) => one.faults);
   const kinds = [...new Set(faults.map(({ kind }) => kind))].sort();
   const trainedMs = sumOf(rounds.map((one) => one.trainedMs));
   const lostMs = sumOf(rounds.map((one) => lostTime(one.faults)));
   const kept = rounds.filter(({ isKept }) => isKept).length;
-  const ratio = median(rounds.map((one) => one.tokensPerSecond / one.calmTokensPerSecond));
+  const ratio = medianOf(rounds.map((one) => one.tokensPerSecond / one.calmTokensPerSecond));
   const alive = sumOf(rounds.map((one) => one.meanWorkersAlive * one.trainedMs)) / trainedMs;
   const lines = [
     "| fault | survived | recovery, median | worst |",
@@ -150,7 +139,7 @@ function markdown() {
     `- Throughput against the same workers undisturbed, median of the rounds: ${percent(ratio)}; ` +
       `workers alive, mean: ${alive.toFixed(2)} of ${options.workers}.`,
     `- Time not spent recovering: ${percent(1 - lostMs / trainedMs)}.`,
-    `- Load average ${median(rounds.map(({ load }) => load)).toFixed(1)} on ` +
+    `- Load average ${medianOf(rounds.map(({ load }) => load)).toFixed(1)} on ` +
       `${availableParallelism()} core(s) given to it, median of the rounds.`,
   ];
   return `${lines.join("\n")}\n`;
@@ -163,7 +152,7 @@ function rowOf(kind, faults) {
     one.isOverlapped || one.recoveryMs === undefined ? [] : [one.recoveryMs],
   );
   const worst = seconds(Math.max(0, ...times));
-  return `| ${kind ?? "all"} | ${these.length} | ${seconds(median(times))} | ${worst} |`;
+  return `| ${kind ?? "all"} | ${these.length} | ${seconds(medianOf(times))} | ${worst} |`;
 }
 
 /** Union of the times of recovery: those of overlapping faults count once. */
@@ -178,10 +167,6 @@ function lostTime(faults) {
 
 function sumOf(values) {
   return values.reduce((sum, value) => sum + value, 0);
-}
-
-function median(values) {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 
 function seconds(ms) {

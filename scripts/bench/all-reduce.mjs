@@ -18,6 +18,7 @@ import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { medianOf } from "../../dist/base/median.js";
 import { writeAllReducePage } from "./all-reduce-page.mjs";
 
 const { values: options } = parseArgs({
@@ -65,7 +66,7 @@ async function compare(numWorkers) {
         times.get(side).push(await run({ side, numFloats, numTimes }));
       }
     }
-    const mid = (side, key) => median((times.get(side) ?? []).map((time) => time[key]));
+    const mid = (side, key) => medianOf((times.get(side) ?? []).map((time) => time[key]));
     for (const side of sides) {
       const ms = mid(side, "ms");
       const rate = (megabytes / ms).toFixed(2);
@@ -166,9 +167,4 @@ function slowest(answers) {
 
 function rounded(value) {
   return Math.round(value * 1000) / 1000;
-}
-
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

@@ -20,17 +20,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { medianOf } from "../../dist/base/median.js";
 import { writeBenchmarksPage } from "./benchmarks-page.mjs";
+import { SIZES } from "./sizes.mjs";
 
-/** Shapes, and sequences per worker and step. */
-const SIZES = {
-  s: { vocabSize: 65, contextLength: 64, embeddingSize: 128, numLayers: 4, numHeads: 4, block: 12 },
-  m: { vocabSize: 65, contextLength: 256, embeddingSize: 384, numLayers: 6, numHeads: 6, block: 4 },
-  b: {
-    ...{ vocabSize: 4096, contextLength: 256, embeddingSize: 256 },
-    ...{ numLayers: 4, numHeads: 8, block: 8 },
-  },
-};
 const STEPS = { s: 40, m: 8, b: 8 };
 /** Steps of each run that are not counted: compilation, first use of memory. */
 const WARMUP_STEPS = { s: 5, m: 2, b: 2 };
@@ -90,7 +83,7 @@ async function measure({ size, precision, engine }) {
         `ratio ${ratio.toFixed(2)}; load ${loadavg()[0].toFixed(1)}`,
     );
   }
-  const over = (of) => median(rounds.map(of));
+  const over = (of) => medianOf(rounds.map(of));
   const of = (side, key) => over((round) => round[side][key]);
   return {
     ...{ size, engine, precision, rounds: rounds.length, model },
@@ -234,7 +227,7 @@ function steadyRate(metrics, size, { block, model }) {
     .map((line) => JSON.parse(line));
   const times = rows.flatMap(({ stepMs }) => (stepMs === undefined ? [] : [stepMs]));
   const counted = times.slice(WARMUP_STEPS[size]);
-  return (2 * block * model.contextLength * 1000) / median(counted);
+  return (2 * block * model.contextLength * 1000) / medianOf(counted);
 }
 
 /** Random tokens, the same for both sides; uint16 as nanoGPT's files. */
@@ -294,10 +287,4 @@ function versionOfTorch() {
 /** "AMD EPYC", not the whole name of the part. */
 function cpuKind() {
   return (cpus()[0]?.model ?? "unknown processor").split(/\s+/).slice(0, 2).join(" ");
-}
-
-function median(numbers) {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

@@ -12,37 +12,12 @@ import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { medianOf } from "../../dist/base/median.js";
 import { createEngine } from "../../dist/engine/create-engine.js";
 import { findTensorflow } from "../../dist/engine/find-tensorflow.js";
 import { initialParameters } from "../../dist/model/initial-parameters.js";
 import { parameterLayout } from "../../dist/model/parameter-layout.js";
-
-const SIZES = {
-  s: {
-    vocabSize: 65,
-    contextLength: 64,
-    embeddingSize: 128,
-    numLayers: 4,
-    numHeads: 4,
-    numSequences: 12,
-  },
-  m: {
-    vocabSize: 65,
-    contextLength: 256,
-    embeddingSize: 384,
-    numLayers: 6,
-    numHeads: 6,
-    numSequences: 4,
-  },
-  b: {
-    vocabSize: 4096,
-    contextLength: 256,
-    embeddingSize: 256,
-    numLayers: 4,
-    numHeads: 8,
-    numSequences: 8,
-  },
-};
+import { SIZES } from "./sizes.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -57,7 +32,7 @@ const { values: options } = parseArgs({
 for (const size of options.sizes.split(",")) await compareSides(size);
 
 async function compareSides(size) {
-  const { numSequences, ...shape } = SIZES[size];
+  const { block: numSequences, ...shape } = SIZES[size];
   const model = {
     ...shape,
     ...{ ffn: "geglu", ffnSize: 3 * shape.embeddingSize, positions: "rotary", norm: "pre" },
@@ -84,9 +59,9 @@ async function compareSides(size) {
 function report(size, sides) {
   for (const { name, precision, rates } of sides) {
     const peer = sides.find((side) => side.isPeer && side.precision === precision);
-    const ratio = peer && median(rates.map((rate, round) => rate / peer.rates[round]));
+    const ratio = peer && medianOf(rates.map((rate, round) => rate / peer.rates[round]));
     console.log(
-      `${size}  ${name.padEnd(30)} ${median(rates).toFixed(0).padStart(8)} tokens/s` +
+      `${size}  ${name.padEnd(30)} ${medianOf(rates).toFixed(0).padStart(8)} tokens/s` +
         (ratio === undefined ? "" : `  ${ratio.toFixed(2)} x PyTorch ${precision}`),
     );
   }
@@ -169,8 +144,4 @@ function secondsNow() {
   if (options.clock === "wall") return performance.now() / 1e3;
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
-}
-
-function median(numbers) {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 }

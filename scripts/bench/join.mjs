@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { medianOf } from "../../dist/base/median.js";
 
 /** Shapes; the parameters are 0.8 and 10.7 million. */
 const SIZES = {
@@ -50,7 +51,7 @@ try {
   }
   for (const key of ["startingRatio", "catchUpRatio", "catchUpSteps", "formSteps", "formMs"]) {
     const values = rounds.flatMap((each) => (each[key] === null ? [] : [each[key]]));
-    console.log(`${key}: median ${median(values)}, of ${values.length} rounds`);
+    console.log(`${key}: median ${medianOf(values)}, of ${values.length} rounds`);
   }
 } finally {
   for (const child of children) child.kill("SIGKILL");
@@ -87,9 +88,9 @@ async function measure(run) {
 
   /** Gaps between the commits of steps from + 1 to `to`. */
   const gaps = (from, to) => commitsMs.slice(from + 1, to).map((ms, i) => ms - commitsMs[from + i]);
-  const usualMs = median(gaps(WARMUP_STEPS, STEPS_BEFORE));
-  const startingMs = median(gaps(STEPS_BEFORE, catchUp.step - 1));
-  const catchUpMs = median(gaps(catchUp.step - 1, formed.step));
+  const usualMs = medianOf(gaps(WARMUP_STEPS, STEPS_BEFORE));
+  const startingMs = medianOf(gaps(STEPS_BEFORE, catchUp.step - 1));
+  const catchUpMs = medianOf(gaps(catchUp.step - 1, formed.step));
   const formMs = commitsMs[formed.step] - commitsMs[formed.step - 1];
   return {
     load: loadavg()[0],
@@ -140,10 +141,6 @@ function writeTokens(path, length) {
   const tokens = new Uint16Array(length);
   for (let i = 1; i < length; i++) tokens[i] = (tokens[i - 1] * 5 + 3 + (i % 7)) % 65;
   writeFileSync(path, tokens);
-}
-
-function median(values) {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 function rounded(value) {

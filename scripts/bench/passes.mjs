@@ -11,6 +11,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { medianOf } from "../../dist/base/median.js";
 import {
   gradientName,
   INPUTS,
@@ -28,33 +29,24 @@ import { compileOnnxProgram, tensorOver } from "../../dist/engine/onnx-program.j
 import { compileTensorflowProgram } from "../../dist/engine/tensorflow-program.js";
 import { initialParameters } from "../../dist/model/initial-parameters.js";
 import { parameterLayout } from "../../dist/model/parameter-layout.js";
+import { SIZES } from "./sizes.mjs";
 
-const SIZES = {
-  s: { vocabSize: 65, contextLength: 64, embeddingSize: 128, numLayers: 4, numHeads: 4, block: 12 },
-  m: { vocabSize: 65, contextLength: 256, embeddingSize: 384, numLayers: 6, numHeads: 6, block: 4 },
-  b: {
-    ...{ vocabSize: 4096, contextLength: 256, embeddingSize: 256 },
-    ...{ numLayers: 4, numHeads: 8, block: 8 },
-  },
-};
 /** Steps of one measurement. */
 const STEPS = { s: 6, m: 1, b: 1 };
 
+const BOTH = ["onnx", "tensorflow"];
+
 /** What each pass does, for the table; and which engines apply it. */
 const PASSES = {
-  removeCopies: ["drops identities, casts to the same type, reshapes of reshapes", BOTH()],
-  simplifyArithmetic: ["drops products with one and sums with zero", BOTH()],
-  shareEqualNodes: ["computes equal things once", BOTH()],
+  removeCopies: ["drops identities, casts to the same type, reshapes of reshapes", BOTH],
+  simplifyArithmetic: ["drops products with one and sums with zero", BOTH],
+  shareEqualNodes: ["computes equal things once", BOTH],
   splitRowSums: ["leaves the embedding's gradient to a loop over the tokens", ["onnx"]],
-  avoidOneHots: ["subtracts one at each target, instead of a one-hot matrix", BOTH()],
-  fuseScales: ["lets a product multiply by a number as well", BOTH()],
-  fuseAddends: ["adds biases and other contributions within the product", BOTH()],
-  removeDeadCode: ["drops what no output needs", BOTH()],
+  avoidOneHots: ["subtracts one at each target, instead of a one-hot matrix", BOTH],
+  fuseScales: ["lets a product multiply by a number as well", BOTH],
+  fuseAddends: ["adds biases and other contributions within the product", BOTH],
+  removeDeadCode: ["drops what no output needs", BOTH],
 };
-
-function BOTH() {
-  return ["onnx", "tensorflow"];
-}
 
 const { values: options } = parseArgs({
   options: {
@@ -90,7 +82,7 @@ async function measure(engine, size) {
       ratios.push((await secondsOf(part, STEPS[size])) / seconds);
     }
     await part.dispose();
-    const percent = 100 * (median(ratios) - 1);
+    const percent = 100 * (medianOf(ratios) - 1);
     console.log(`${size} ${engine}: without ${pass} ${percent.toFixed(1)} % longer`);
     if (!options["no-write"]) keep({ engine, size, pass, percent });
   }
@@ -173,7 +165,7 @@ function keep({ engine, size, pass, percent }) {
   const results = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : {};
   results[pass] = { ...results[pass], [`${engine} ${size}`]: Number(percent.toFixed(1)) };
   writeFileSync(path, `${JSON.stringify(results, null, 2)}\n`);
-  const columns = BOTH().flatMap((name) => Object.keys(SIZES).map((each) => `${name} ${each}`));
+  const columns = BOTH.flatMap((name) => Object.keys(SIZES).map((each) => `${name} ${each}`));
   const rows = Object.entries(PASSES).map(([name, [does]]) => {
     const cells = columns.map((column) => results[name]?.[column]?.toFixed(1) ?? "");
     return `| \`${name}\` | ${does} | ${cells.join(" | ")} |`;
@@ -188,9 +180,4 @@ function keep({ engine, size, pass, percent }) {
   const [before, rest] = text.split(begin);
   const [, after] = rest.split(end);
   writeFileSync(page, `${before}${begin}\n\n${table}\n\n${end}${after}`);
-}
-
-function median(numbers) {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
 }

@@ -7,12 +7,13 @@
 // Prints the median and the worst of what the two steps after each kill took beyond two usual ones,
 // without those that another kill overlapped, and whether the run kept its promises.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { seededRandom } from "../../dist/base/random.js";
+import { medianOf } from "../../dist/base/median.js";
+import { writeMadeUpData } from "../write-made-up-data.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -29,7 +30,7 @@ const data = join(options.out, "data");
 const run = join(options.out, "run");
 
 rmSync(run, { recursive: true, force: true });
-writeData(data);
+writeMadeUpData(data);
 const kills = Array.from(
   { length: numKills },
   (_, i) => `kill:${i % numWorkers}@${(i + 1) * every}`,
@@ -41,7 +42,7 @@ const times = faults
   .sort((a, b) => a - b);
 const kept = findings.every(({ isKept }) => isKept) ? "kept" : "BROKEN";
 console.log(
-  `${times.length} kills: median ${times[Math.floor(times.length / 2)]} ms, worst ${times.at(-1)} ms; ` +
+  `${times.length} kills: median ${medianOf(times)} ms, worst ${times.at(-1)} ms; ` +
     `promises ${kept}; load average ${loadavg()[0]?.toFixed(1)}`,
 );
 process.exitCode = code;
@@ -51,16 +52,4 @@ function launch(args) {
   const all = ["launch", "--data", data, "--preset", options.preset, ...steps, ...args];
   return spawnSync(process.execPath, [MAIN, ...all], { stdio: ["ignore", "ignore", "inherit"] })
     .status;
-}
-
-/** A text in which each token mostly decides the next, as nanoGPT's files. */
-function writeData(folder) {
-  mkdirSync(folder, { recursive: true });
-  const random = seededRandom(11);
-  const tokens = new Uint16Array(60_000);
-  for (let i = 1; i < tokens.length; i++) {
-    tokens[i] = random.uniform() < 0.8 ? (tokens[i - 1] * 5 + 3) % 24 : random.uint32() % 24;
-  }
-  writeFileSync(join(folder, "train.bin"), tokens.subarray(0, 55_000));
-  writeFileSync(join(folder, "val.bin"), tokens.subarray(55_000));
 }

@@ -1,3 +1,4 @@
+import { medianOf } from "../base/median.ts";
 import { type Fault, faultInWords } from "./chaos-plan.ts";
 import type { WatchedCommit } from "./run-watch.ts";
 
@@ -53,7 +54,7 @@ export class FaultLog {
       if (open.recoveryMs === undefined) open.isOverlapped = true;
     }
     const isOverlapped = this.isRecovering;
-    const usualMs = medianOf(this.#recentMs) * Math.min(NUM_AWAITED, this.#steps - atStep);
+    const usualMs = (medianOf(this.#recentMs) ?? 0) * Math.min(NUM_AWAITED, this.#steps - atStep);
     this.#faults.push({ fault, atStep, atMs, usualMs, recoveryMs: undefined, isOverlapped });
   }
 
@@ -78,9 +79,4 @@ export class FaultLog {
 /** "kill coordinator" is told apart from "kill": it is another promise. */
 function kindOf(fault: Fault): string {
   return fault.victim === "coordinator" ? `${fault.kind} coordinator` : fault.kind;
-}
-
-/** 0 of none. */
-export function medianOf(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }

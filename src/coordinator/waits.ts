@@ -1,4 +1,5 @@
 import { assertNever } from "../base/assert.ts";
+import { medianOf } from "../base/median.ts";
 import { awaitedIds } from "./catch-up.ts";
 import type { RunState } from "./run-state.ts";
 import { nameOf } from "./turn.ts";
@@ -58,10 +59,6 @@ export function unusualWait(state: RunState, nowMs: number): Wait | undefined {
 /** The median of the last steps' times; undefined before the first. */
 export function medianStepMs({ recentStepMs }: RunState): number | undefined {
   return medianOf(recentStepMs);
-}
-
-function medianOf(values: readonly number[]): number | undefined {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
 /** "step 812: waiting 4.1 s for worker 3 (host-b/4711) to send chunk 2/5; median 0.6 s". */

@@ -1,3 +1,4 @@
+import { medianOf } from "../base/median.ts";
 import { Arena, arenaBytes } from "../kernels/arena.ts";
 import { createKernels } from "../kernels/kernels.ts";
 import type { KernelSpeed } from "./doctor-report.ts";
@@ -48,5 +49,5 @@ function medianMs(measureMs: number, action: () => void): number {
     action();
     times.push(performance.now() - startMs);
   }
-  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN;
+  return medianOf(times) ?? Number.NaN;
 }

@@ -1,5 +1,6 @@
 import type { Environment } from "../base/environment.ts";
 import { TrainerError } from "../base/errors.ts";
+import { medianOf } from "../base/median.ts";
 import type { ModelConfiguration } from "../configuration/configuration.ts";
 import { createEngine, type EngineName } from "../engine/create-engine.ts";
 import type { Engine, TokenBlock } from "../engine/engine.ts";
@@ -79,7 +80,7 @@ async function measure(
   while (times.length === 0 || performance.now() < endMs) {
     times.push(await msOf(engine, block, gradient));
   }
-  const medianMs = times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN;
+  const medianMs = medianOf(times) ?? Number.NaN;
   const tokensPerSecond = (block.numSequences * block.length * 1000) / medianMs;
   return { tokensPerSecond, gflops: (tokensPerSecond * flopsPerToken(block.length)) / 1e9 };
 }

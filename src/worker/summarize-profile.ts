@@ -1,3 +1,4 @@
+import { medianOf } from "../base/median.ts";
 import type { SpanName } from "../base/profiler.ts";
 import type { Span } from "../base/span-ring.ts";
 
@@ -43,7 +44,7 @@ export function summarizeProfile({ compute, communication }: Profile): ProfileSu
   const waits = compute.filter(({ name }) => isWait(name));
   return {
     numSteps: steps.length,
-    medianStepMs: median(steps.map(durationOf)),
+    medianStepMs: medianOf(steps.map(durationOf)) ?? 0,
     compute: rowsOf(ownTimes(compute).map((timed) => ({ ...timed, overlapMs: timed.ms }))),
     communication: rowsOf(
       communication.map((span) => {
@@ -93,7 +94,7 @@ function rows(spans: readonly TimedSpan[], steps: readonly Span[]): readonly Pro
       return {
         name,
         numSteps: times.length,
-        medianMs: median(times.map((time) => time.ms)),
+        medianMs: medianOf(times.map((time) => time.ms)) ?? 0,
         share: allMs === 0 ? 0 : ms / allMs,
         overlap: ms === 0 ? 0 : sum(times.map((time) => time.overlapMs)) / ms,
       };
@@ -146,12 +147,4 @@ function durationOf({ startMs, endMs }: Span): number {
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
-}
-
-/** 0 of none. */
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? 0;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }
