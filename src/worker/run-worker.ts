@@ -1,16 +1,16 @@
 import { Worker } from "node:worker_threads";
 import type { Environment } from "../base/environment.ts";
-import { type ErrorCode, TrainerError } from "../base/errors.ts";
+import { TrainerError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { type FleetConfiguration, modelOf } from "../configuration/configuration.ts";
 import { resolveConfiguration } from "../configuration/resolve-configuration.ts";
 import { createEngine } from "../engine/create-engine.ts";
 import { parameterLayout } from "../model/parameter-layout.ts";
-import type { Welcome, WorkerFailed } from "../protocol/messages.ts";
+import type { WorkerFailed } from "../protocol/messages.ts";
 import { formatHostPort } from "../transport/join-url.ts";
 import type { PhaseTrap } from "../transport/stop-at-phase.ts";
 import { ComputeThread, type Ended } from "./compute-thread.ts";
-import { errorOf } from "./error-of.ts";
+import { Inbox } from "./inbox.ts";
 import { keepProbes } from "./keep-probes.ts";
 import { keepProfile, type ProfileKeeper } from "./keep-profile.ts";
 import type { MeshPlace } from "./mesh-door.ts";
@@ -104,7 +104,7 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerOutcome> 
     else inbox.put(message);
   });
   thread.on("error", (error) => inbox.fail(error));
-  thread.on("exit", () => inbox.fail(ended("The communication thread has ended by itself.")));
+  thread.on("exit", () => inbox.fail(threadEnded()));
   options.stopSignal.addEventListener("abort", () => {
     inbox.fail(
       new TrainerError("ERR_WORKER_STOPPED", "Stopped by request; the run goes on without."),
@@ -198,51 +198,8 @@ async function work(
   }
 }
 
-/** What the communication thread says, until the compute thread stands. */
-class Inbox {
-  #messages: Stamped<ToCompute>[] = [];
-  #failure: unknown;
-  #compute: ComputeThread | undefined;
-  #onFirst: () => void = () => undefined;
-
-  put(message: Stamped<ToCompute>): void {
-    if (this.#compute === undefined) this.#messages.push(message);
-    else this.#compute.hear(message);
-    this.#onFirst();
-  }
-
-  fail(error: unknown): void {
-    this.#failure ??= error;
-    this.#compute?.fail(error);
-    this.#onFirst();
-  }
-
-  /** The first message. @throws what it was instead. */
-  async welcome(): Promise<Welcome> {
-    while (this.#messages.length === 0 && this.#failure === undefined) {
-      await new Promise<void>((resolve) => {
-        this.#onFirst = resolve;
-      });
-    }
-    const message = this.#messages.shift();
-    if (message?.type === "work" && message.message.type === "welcome") return message.message;
-    if (message?.type === "failed") throw errorOf(message);
-    if (message?.type === "finished") throw ended(`The coordinator said: ${message.reason}.`);
-    if (this.#failure !== undefined) throw this.#failure;
-    throw new TrainerError("ERR_PROTOCOL", "The coordinator did not begin with a welcome.");
-  }
-
-  /** Everything goes to the compute thread from now on, also what has come before. */
-  handOver(compute: ComputeThread): void {
-    this.#compute = compute;
-    for (const message of this.#messages.splice(0)) compute.hear(message);
-    if (this.#failure !== undefined) compute.fail(this.#failure);
-  }
-}
-
-function ended(message: string): TrainerError {
-  const code: ErrorCode = "ERR_COORDINATOR_LOST";
-  return new TrainerError(code, message);
+function threadEnded(): TrainerError {
+  return new TrainerError("ERR_COORDINATOR_LOST", "The communication thread has ended by itself.");
 }
 
 function exited(thread: Worker): Promise<void> {
