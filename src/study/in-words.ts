@@ -21,15 +21,20 @@ export function estimateInWords({ mean, interval }: Estimate, digits: number): s
 
 /** An effect in the unit of its measure: a factor of steps, nats, or a share. */
 export function effectInWords(effect: Estimate | undefined, claim: Claim): string {
-  if (effect === undefined) return "no runs";
+  if (effect === undefined) return claim.measure === "trains" ? "no such pair" : "no runs";
   switch (claim.measure) {
     case "speed":
       return `${estimateInWords(exponential(effect), 2)} times`;
     case "loss":
       return `${estimateInWords(effect, 3)} nats`;
     case "trains":
-      return `${Math.round(effect.mean * effect.count)} of ${effect.count} runs (${percent(effect)})`;
+      return `${countsOf(effect)} pairs (${percent(effect)})`;
   }
+}
+
+/** A share under one condition, for example "3 of 5 runs learn, 1 of 5 of the other arm". */
+export function learningInWords(effect: Estimate, against: Estimate): string {
+  return `${countsOf(effect)} runs learn, ${countsOf(against)} of the other arm`;
 }
 
 /** What an effect of a claim means, for the head of a table. */
@@ -37,7 +42,7 @@ export function effectMeaning({ measure, more }: Claim): string {
   const than = more === undefined ? "" : ", relative to the same elsewhere";
   if (measure === "speed") return `fewer steps to the same training losses, as a factor${than}`;
   if (measure === "loss") return `lower final validation loss${than}`;
-  return "runs that learn, where the other arm fails at least once";
+  return "of the pairs with one seed and condition of which one run alone learns, those where it is this arm's";
 }
 
 /** The title of a corpus. */
@@ -62,6 +67,10 @@ export function judgementInWords(results: StudyResults, judgement: Judgement): s
 /** A count with its noun, for example "1 seed", "3 seeds". */
 export function countOf(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+function countsOf({ mean, count }: Estimate): string {
+  return `${Math.round(mean * count)} of ${count}`;
 }
 
 function percent({ interval }: Estimate): string {

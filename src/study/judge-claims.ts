@@ -13,17 +13,17 @@ export interface Judgement {
   /** Names of the corpora whose runs decide. */
   readonly corpora: readonly string[];
   readonly verdict: Verdict;
-  /** Undefined when the runs are missing. For `trains`, the share of the arm's runs that learn. */
+  /** Undefined when the runs are missing. For `trains`, of pairs of which one run alone learns, the arm's. */
   readonly effect: Estimate | undefined;
   /** The same under each condition by itself. */
   readonly byCondition: readonly ConditionEffect[];
 }
 
-/** An effect under one condition. */
+/** An effect under one condition; for `trains`, the share of the arm's runs that learn. */
 export interface ConditionEffect {
   readonly condition: Condition;
   readonly effect: Estimate | undefined;
-  /** For `trains`: the share of the other arm's runs. */
+  /** For `trains`: the share of the other arm's runs that learn. */
   readonly against?: Estimate;
 }
 
@@ -72,35 +72,49 @@ function judgeBetweenCorpora(
   return { claim, corpora: [on, than], verdict, effect, byCondition: [] };
 }
 
-/** Of runs that learn: only where the other arm fails can an arm save anything. */
+/**
+ * Of runs that learn, by pairs of one seed under one condition: where one run alone of a pair learns, it
+ * is the arm's more often than not (McNemar, 1947). Pairs of which both or none learn say nothing; to
+ * choose conditions by how often the other arm fails would favour this one.
+ */
 function judgeTraining(results: StudyResults, claim: Claim, corpus: string): Judgement {
   const facts = results.corpora.find(({ name }) => name === corpus);
-  const shareOf = (arm: string, condition: Condition) => {
+  const outcomesOf = (arm: string, condition: Condition): ReadonlyMap<number, boolean> => {
     const runs = results.runs.filter(
       (run) => run.corpus === corpus && run.arm === arm && isUnder(run, condition),
     );
-    const numLearned = runs.filter((run) => facts !== undefined && hasLearned(run, facts)).length;
-    return runs.length === 0 ? undefined : share(numLearned, runs.length);
+    return new Map(runs.map((run) => [run.seed, facts !== undefined && hasLearned(run, facts)]));
   };
-  const byCondition = conditionsOf(results.study).flatMap((condition) => {
-    const [effect, against] = [shareOf(claim.arm, condition), shareOf(claim.against, condition)];
-    return effect === undefined || against === undefined ? [] : [{ condition, effect, against }];
-  });
-  const hard = byCondition.filter(({ against }) => against.mean < 1);
-  const numRuns = hard.reduce((sum, { effect }) => sum + effect.count, 0);
-  const numSaved = hard.reduce((sum, { effect }) => sum + effect.mean * effect.count, 0);
-  const numOther = hard.reduce((sum, { against }) => sum + against.mean * against.count, 0);
-  const effect = numRuns === 0 ? undefined : share(Math.round(numSaved), numRuns);
-  const others = share(Math.round(numOther), Math.max(1, numRuns));
-  const verdict = verdictOfShares(effect, others);
-  return { claim, corpora: [corpus], verdict, effect, byCondition };
+  const byCondition = conditionsOf(results.study).map((condition) => ({
+    condition,
+    own: outcomesOf(claim.arm, condition),
+    other: outcomesOf(claim.against, condition),
+  }));
+  const alone = byCondition.flatMap(({ own, other }) =>
+    [...own].filter(([seed, learns]) => other.has(seed) && other.get(seed) !== learns),
+  );
+  const numOwn = alone.filter(([, learns]) => learns).length;
+  const effect = alone.length === 0 ? undefined : share(numOwn, alone.length);
+  const shares = byCondition.flatMap(({ condition, own, other }) =>
+    own.size === 0 || other.size === 0
+      ? []
+      : [{ condition, effect: learningShare(own), against: learningShare(other) }],
+  );
+  return {
+    ...{ claim, corpora: [corpus], verdict: verdictOfPairs(effect), effect },
+    byCondition: shares,
+  };
 }
 
-/** Intervals that do not meet decide; an arm that fails as often as the other saves nothing. */
-function verdictOfShares(effect: Estimate | undefined, against: Estimate): Verdict {
-  if (effect?.interval === undefined || against.interval === undefined) return "undecided";
-  if (effect.interval[0] > against.interval[1]) return "supported";
-  return effect.interval[1] < 0.5 || effect.mean < against.mean ? "not supported" : "undecided";
+function learningShare(outcomes: ReadonlyMap<number, boolean>): Estimate {
+  return share([...outcomes.values()].filter(Boolean).length, outcomes.size);
+}
+
+function verdictOfPairs(effect: Estimate | undefined): Verdict {
+  if (effect?.interval === undefined) return "undecided";
+  const [low, high] = effect.interval;
+  if (low > 0.5) return "supported";
+  return high < 0.5 ? "not supported" : "undecided";
 }
 
 function verdictOf(effect: Estimate | undefined, measure: Claim["measure"]): Verdict {

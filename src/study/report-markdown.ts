@@ -5,9 +5,10 @@ import {
   effectInWords,
   effectMeaning,
   estimateInWords,
+  learningInWords,
 } from "./in-words.ts";
 import { type Judgement, judgeClaims } from "./judge-claims.ts";
-import type { NamedFigure } from "./report-figures.ts";
+import type { NamedFigure } from "./named-figure.ts";
 import type { StudyResults } from "./study-results.ts";
 import { type Cell, summarizeCells } from "./summarize-cells.ts";
 
@@ -74,9 +75,11 @@ function conditionDetails({ claim, byCondition }: Judgement): string {
   const shown = byCondition.filter(({ condition }) => Object.keys(condition).length > 0);
   if (shown.length === 0) return "";
   const details = shown.map(({ condition, effect, against }) => {
-    const own = effectInWords(effect, claim);
-    const other = against === undefined ? "" : ` against ${effectInWords(against, claim)}`;
-    return `${conditionInWords(condition)}: ${own}${other}`;
+    const words =
+      effect === undefined || against === undefined
+        ? effectInWords(effect, claim)
+        : learningInWords(effect, against);
+    return `${conditionInWords(condition)}: ${words}`;
   });
   return ` (${details.join("; ")})`;
 }

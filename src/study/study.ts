@@ -51,7 +51,7 @@ export interface Claim {
   readonly statement: string;
   /**
    * `speed`: by what factor fewer steps `arm` takes than `against` to the same losses. `loss`: how much
-   * lower its last validation loss is. `trains`: how many runs get below the frequencies of tokens.
+   * lower its last validation loss is. `trains`: whether more of its runs get below the frequencies of tokens.
    */
   readonly measure: "speed" | "loss" | "trains";
   readonly arm: string;

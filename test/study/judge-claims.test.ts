@@ -58,7 +58,7 @@ describe("claims", () => {
       ["backwards", "char", "not supported"],
       ["backwards", "bpe", "not supported"],
       ["more", "bpe,char", "supported"],
-      // Three of three against none of three: Wilson's intervals still meet.
+      // In three of three pairs it is this arm's that learns: three are too few.
       ["saves", "char", "undecided"],
       ["saves", "bpe", "undecided"],
     ]);
@@ -68,6 +68,23 @@ describe("claims", () => {
     const [faster] = verdicts(sampleResults({ char: 1.01, bpe: 1 }));
     expect(faster).toEqual(["faster", "char", "supported"]);
     expect(verdicts(sampleResults({ char: 1, bpe: 1 }))[0]?.[2]).toBe("not supported");
+  });
+
+  test("of runs that learn are judged by the pairs of which one alone does", () => {
+    const results = sampleResults({ char: 1, bpe: 1 }, 8);
+    const saves = (given: StudyResults) => {
+      const { verdict, effect } =
+        judgeClaims(given).find(({ claim }) => claim.name === "saves") ?? {};
+      return [verdict, effect?.mean, effect?.count];
+    };
+    expect(saves(results)).toEqual(["supported", 1, 8]);
+    const spoilt = (arm: string) => ({
+      ...results,
+      runs: results.runs.map((run) => (run.arm === arm ? { ...run, validationLoss: 3.99 } : run)),
+    });
+    // Where none learns there is nothing to be told; pairs at the low rate now speak against the arm.
+    expect(saves(spoilt("fast"))).toEqual(["not supported", 0, 8]);
+    expect(saves(spoilt("slow"))).toEqual(["supported", 1, 16]);
   });
 
   test("measure the factor that the curves have", () => {

@@ -36,8 +36,9 @@ export function studyContent(): Record<string, unknown> {
  * Results whose truth is known: losses fall like exp(-step / time), and `fast` takes exactly the given
  * times fewer steps, but for a little scatter by seed.
  */
-export function sampleResults(speeds: { char: number; bpe: number }): StudyResults {
-  const study = readStudy(studyContent());
+export function sampleResults(speeds: { char: number; bpe: number }, numSeeds = 3): StudyResults {
+  const seeds = Array.from({ length: numSeeds }, (_, i) => i + 1);
+  const study = readStudy({ ...studyContent(), seeds });
   const runs = planRuns(study).map((run): RunResult => {
     const speed = run.arm === "fast" ? speeds[run.corpus as "char" | "bpe"] : 1;
     const time = (100 / speed) * (1 + 0.01 * (run.seed - 2));
