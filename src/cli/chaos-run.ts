@@ -69,10 +69,7 @@ export async function chaosRun(request: ChaosRunRequest): Promise<number> {
   await checkRunFolder(run, false);
   await mkdir(join(run, "logs"), { recursive: true });
   const line = new ProgressLine();
-  const log: Log = {
-    info: (message) => line.print(message),
-    warn: (message) => line.print(`warning: ${message}`),
-  };
+  const { log } = line;
   const stopSignal = stopOnInterrupt(() =>
     log.info("Stopping after a checkpoint, without a verdict."),
   );

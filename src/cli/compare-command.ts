@@ -67,10 +67,7 @@ async function compare(wanted: string, options: CompareOptions): Promise<void> {
     return;
   }
   const line = new ProgressLine();
-  const log = {
-    info: (message: string) => line.print(message),
-    warn: (message: string) => line.print(`warning: ${message}`),
-  };
+  const { log } = line;
   if (options.reportOnly !== true) {
     const stopSignal = stopOnInterrupt(() =>
       line.print("Stopping after a checkpoint of each run; press Ctrl-C again to end at once."),

@@ -141,10 +141,7 @@ function observerOf({ run }: RunRequest, log: Log): TensorboardObserver {
 function terminalVoice({ run }: RunRequest): RunVoice {
   const line = new ProgressLine();
   return {
-    log: {
-      info: (message) => line.print(message),
-      warn: (message) => line.print(`warning: ${message}`),
-    },
+    log: line.log,
     show: (status) => line.show(statusInWords(status)),
     end(summary) {
       line.end();

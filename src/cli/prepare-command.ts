@@ -1,5 +1,4 @@
 import { type Command, Option } from "commander";
-import type { Log } from "../base/log.ts";
 import type { DataManifest } from "../data/manifest.ts";
 import { type PrepareProgress, prepareData } from "../data/prepare-data.ts";
 import type { TokenizerName } from "../data/tokenizers/tokenizer.ts";
@@ -53,10 +52,7 @@ export async function prepare(
   options: PrepareCommandOptions,
 ): Promise<DataManifest> {
   const line = new ProgressLine();
-  const log: Log = {
-    info: (message) => line.print(message),
-    warn: (message) => line.print(`warning: ${message}`),
-  };
+  const { log } = line;
   const manifest = await prepareData(
     {
       inputs,

@@ -1,3 +1,5 @@
+import type { Log } from "../base/log.ts";
+
 /** Where a progress line goes; stderr of a process, or a recorder in a test. */
 export interface ProgressStream {
   readonly isTTY?: boolean;
@@ -48,6 +50,14 @@ export class ProgressLine {
     }
     this.#stream.write(`\r\x1b[2K${line}\n`);
     if (this.#current !== "") this.#paint();
+  }
+
+  /** Where the parts that work say something to people. */
+  get log(): Log {
+    return {
+      info: (message) => this.print(message),
+      warn: (message) => this.print(`warning: ${message}`),
+    };
   }
 
   /** Leaves the last text standing and goes to the next line. */

@@ -52,10 +52,10 @@ export function onHello(turn: Turn, workerId: number, hello: Hello, host: string
   update(turn, { workers: withEntry(state.workers, workerId, entry) });
   emit(turn, { type: "welcome", workerId, step, restore: step > 0, keep: false, ...place });
   if (step > 0) emit(turn, { type: "send-state", workerId, step });
-  const where =
-    address === undefined ? {} : { address: formatHostPort(address.host, address.port) };
-  record(turn, { type: "joined", workerId, name: hello.name, host, ...where });
-  const reached = where.address === undefined ? "" : `; its peers reach it at ${where.address}`;
+  const where = address === undefined ? undefined : formatHostPort(address.host, address.port);
+  const told = where === undefined ? {} : { address: where };
+  record(turn, { type: "joined", workerId, name: hello.name, host, ...told });
+  const reached = where === undefined ? "" : `; its peers reach it at ${where}`;
   say(turn, `${nameOf(turn.state, workerId)} has joined and prepares its engine${reached}.`);
 }
 

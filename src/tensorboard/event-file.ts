@@ -22,8 +22,8 @@ export interface EventFileOptions {
 export class EventFile {
   readonly path: string;
   readonly #options: EventFileOptions;
-  #hasBegun = false;
-  #hasFailed = false;
+  #hasBegun: boolean = false;
+  #hasFailed: boolean = false;
 
   constructor(options: EventFileOptions) {
     const { folder, hostName, processId } = options;

@@ -102,8 +102,7 @@ describe("a joiner in the middle of a run", () => {
     for (let seed = 0; seed < 20; seed++) {
       const { run, members, joiner } = withJoiner(seed);
       run.runUntil(() => run.state.replay !== undefined && run.state.step > run.state.replay.until);
-      const [donor] = members;
-      if (donor !== undefined) run.kill(donor);
+      run.kill(defined(members[0], "the donor"));
       run.runUntil(() => run.state.members.includes(joiner.id));
       expectUndisturbed(run);
     }
@@ -135,12 +134,13 @@ describe("a joiner in the middle of a run", () => {
 
 test("several joiners at once share the sums, and come in without waiting for the slowest", () => {
   const { run } = withJoiner(5, { ...LONG_PLAN, steps: 200 });
-  const others = [run.join(), run.join(), run.join()];
-  const [slowest] = others;
-  if (slowest !== undefined) slowest.isStuck = true;
+  const slowest = run.join();
+  run.join();
+  run.join();
+  slowest.isStuck = true;
   run.runUntil(() => run.state.members.length === 5);
-  expect(run.state.members).not.toContain(slowest?.id);
-  if (slowest !== undefined) slowest.isStuck = false;
+  expect(run.state.members).not.toContain(slowest.id);
+  slowest.isStuck = false;
   run.runUntil(() => run.state.members.length === 6);
   expectUndisturbed(run);
 });
