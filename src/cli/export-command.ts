@@ -1,9 +1,10 @@
 import { type Command, Option } from "commander";
 import { modelOf } from "../configuration/configuration.ts";
+import type { ExportFormat } from "../export/export-formats.ts";
 import { loadModel } from "./open-model.ts";
 import { countInWords } from "./words.ts";
 
-const FORMATS = ["onnx", "savedmodel", "torch", "tfjs"] as const;
+const FORMATS = ["onnx", "savedmodel", "torch", "tfjs"] as const satisfies readonly ExportFormat[];
 
 interface ExportOptions {
   readonly format: (typeof FORMATS)[number];

@@ -1,16 +1,11 @@
-import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { delimiter, extname, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import { promisify } from "node:util";
+import { extname } from "node:path";
 import { type Command, Option } from "commander";
 import { writeFileAtomically } from "../base/atomic-file.ts";
 import { TrainerError } from "../base/errors.ts";
 import { drawInTerminal } from "../plots/draw-in-terminal.ts";
 import type { Figure } from "../plots/figure.ts";
 import { wholeNumber } from "./option-values.ts";
+import { pictureOfSvg } from "./picture-of-svg.ts";
 import { HORIZONTAL, METRICS, runCurves } from "./run-curves.ts";
 
 interface PlotOptions {
@@ -55,7 +50,7 @@ async function plot(runs: readonly string[], options: PlotOptions): Promise<void
   }
   const { drawFigure } = await import("../plots/draw-figure.ts");
   const svg = await drawFigure(figure);
-  await writeFileAtomically(out, kind === ".svg" ? svg : await asPng(svg));
+  await writeFileAtomically(out, kind === ".svg" ? svg : await pictureOfSvg(svg));
   process.stdout.write(`${out}\n`);
 }
 
@@ -73,58 +68,4 @@ function inTerminal(figure: Figure): readonly string[] {
     ...figure.conclusion.split("; ").map((line) => `  ${line}`),
     `  ${figure.note}`,
   ];
-}
-
-const BROWSERS = [
-  "chromium",
-  "chromium-browser",
-  "google-chrome",
-  "google-chrome-stable",
-  "chrome",
-];
-const BROWSER_MS = 60_000;
-
-/** A picture of an SVG, in its light colours, made by an installed browser. */
-async function asPng(svg: string): Promise<Uint8Array> {
-  const browser = findBrowser();
-  if (browser === undefined) {
-    throw new TrainerError(
-      "ERR_USAGE",
-      "A PNG is drawn by Chromium or Chrome, and none of " +
-        `${BROWSERS.join(", ")} is in the PATH. Install one, name it in CHROME_PATH, or take --out FILE.svg.`,
-    );
-  }
-  const folder = await mkdtemp(join(tmpdir(), "smallinit-plot-"));
-  try {
-    const [page, picture] = [join(folder, "figure.svg"), join(folder, "figure.png")];
-    await writeFile(page, svg);
-    const [, width = "960", height = "540"] = /width="(\d+)" height="(\d+)"/.exec(svg) ?? [];
-    const size = `--window-size=${width},${height}`;
-    const args = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", size];
-    const more = [`--user-data-dir=${join(folder, "profile")}`, `--screenshot=${picture}`];
-    await promisify(execFile)(
-      browser,
-      [...args, ...more, "--force-device-scale-factor=2", pathToFileURL(page).href],
-      { timeout: BROWSER_MS },
-    ).catch((cause: unknown) => {
-      throw new TrainerError(
-        "ERR_WRITE",
-        `${browser} could not draw the picture: ${cause instanceof Error ? cause.message.split("\n")[0] : cause}. ` +
-          "Take --out FILE.svg.",
-        { cause },
-      );
-    });
-    return await readFile(picture);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-function findBrowser(): string | undefined {
-  const given = process.env.CHROME_PATH;
-  if (given !== undefined && given !== "") return resolve(given);
-  const folders = (process.env.PATH ?? "").split(delimiter);
-  return BROWSERS.flatMap((name) => folders.map((folder) => join(folder, name))).find((path) =>
-    existsSync(path),
-  );
 }

@@ -1,7 +1,8 @@
 import { defined } from "../../base/assert.ts";
 import type { GraphNode } from "../graph.ts";
 import { ANY, numElements } from "../graph.ts";
-import type { BinaryFunction, Operation, UnaryFunction } from "../operation.ts";
+import { type Lowerings, lower, type OperationOf } from "../lowerings.ts";
+import type { BinaryFunction, UnaryFunction } from "../operation.ts";
 import type { ModelBuilder } from "./model-builder.ts";
 import { ONNX_TYPE, type OnnxAttribute } from "./protobuf.ts";
 
@@ -14,7 +15,7 @@ export function lowerNode(builder: ModelBuilder, node: GraphNode): void {
     outputs: node.outputs.map((output) => builder.nameOf(output)),
     shape: defined(node.outputs[0], "output").shape,
   };
-  lower(node.operation, site);
+  lower(LOWERINGS, node.operation, site);
 }
 
 /** One node under translation, with the names of its values. */
@@ -27,18 +28,7 @@ interface Site {
   readonly shape: readonly number[];
 }
 
-type OperationOf<T extends Operation["type"]> = Extract<Operation, { readonly type: T }>;
-
-type Lowerings = {
-  readonly [T in Operation["type"]]: (site: Site, operation: OperationOf<T>) => void;
-};
-
-function lower<T extends Operation["type"]>(operation: OperationOf<T>, site: Site): void {
-  const lowering: (site: Site, operation: OperationOf<T>) => void = LOWERINGS[operation.type as T];
-  lowering(site, operation);
-}
-
-const LOWERINGS: Lowerings = {
+const LOWERINGS: Lowerings<Site> = {
   identity: (site) => direct(site, "Identity"),
   reshape: ({ builder, inputs, outputs, shape }) =>
     builder.add("Reshape", [...inputs, builder.int64(shape)], outputs),

@@ -1,7 +1,8 @@
 import { defined } from "../../base/assert.ts";
 import type { DataType, GraphNode } from "../graph.ts";
 import { numElements } from "../graph.ts";
-import type { BinaryFunction, Operation, UnaryFunction } from "../operation.ts";
+import { type Lowerings, lower, type OperationOf } from "../lowerings.ts";
+import type { BinaryFunction, UnaryFunction } from "../operation.ts";
 import type { GraphBuilder, TensorflowAttributes } from "./graph-builder.ts";
 import type { TensorflowAttribute } from "./protobuf.ts";
 
@@ -22,7 +23,7 @@ export function lowerNode(
     shape: output.shape,
     type: defined(node.inputs[0] ?? output, "input").dataType,
   };
-  lower(node.operation, site);
+  lower(LOWERINGS, node.operation, site);
 }
 
 /** One node under translation, with the names of its values. */
@@ -38,20 +39,9 @@ interface Site {
   readonly type: DataType;
 }
 
-type OperationOf<T extends Operation["type"]> = Extract<Operation, { readonly type: T }>;
-
-type Lowerings = {
-  readonly [T in Operation["type"]]: (site: Site, operation: OperationOf<T>) => void;
-};
-
-function lower<T extends Operation["type"]>(operation: OperationOf<T>, site: Site): void {
-  const lowering: (site: Site, operation: OperationOf<T>) => void = LOWERINGS[operation.type as T];
-  lowering(site, operation);
-}
-
 const INDEX = { Tidx: { type: "int32" } } as const;
 
-const LOWERINGS: Lowerings = {
+const LOWERINGS: Lowerings<Site> = {
   identity: (site) => direct(site, "Identity"),
   reshape: (site) => direct(site, "Reshape", [site.builder.int32(site.shape)], TSHAPE),
   cast({ builder, node, inputs, output, type }) {
