@@ -1,28 +1,15 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { smallinit, summaryOf, writeData } from "../worker/processes.ts";
+import { prepareTrial, TRIAL_MS, type Trial } from "../worker/trial.ts";
 import { CELL_SETTINGS, type FaultCell, tryCell } from "./fault-cell.ts";
 
-let folder: string;
-let data: string;
-let undisturbedDigest: string;
+let trial: Trial;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "smallinit-faults-"));
-  data = join(folder, "data");
-  await writeData(data);
-  const run = join(folder, "undisturbed");
-  const args = ["launch", "--data", data, "--run", run, "--workers", "1", ...CELL_SETTINGS];
-  const launch = smallinit(args);
-  expect((await launch.exit).code, launch.output()).toBe(0);
-  undisturbedDigest = String(summaryOf(run).parameterDigest);
-}, 120_000);
+  trial = await prepareTrial("faults", CELL_SETTINGS);
+}, TRIAL_MS);
 
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => trial.remove());
 
 /** The simulator tries every cell of the table; these are tried with processes, signals and sockets. */
 const CELLS: readonly (readonly [FaultCell["victim"], FaultCell["fault"], FaultCell["phase"]])[] = [
@@ -61,7 +48,8 @@ describe.skipIf(process.platform !== "linux").concurrent("the fault table, with 
       const [victim, fault, phase] = cell;
       // A coordinator owns chunks, and sends sums, in a star alone.
       const isStar = victim === "coordinator" && (phase === "owning" || phase === "sending");
-      const run = join(folder, cell.join("-"));
+      const { data, undisturbedDigest } = trial;
+      const run = join(trial.folder, cell.join("-"));
       const { end, findings, logs } = await tryCell(
         { victim, fault, phase, allReduce: isStar ? "star" : "mesh" },
         { data, run, undisturbedDigest },

@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { defined } from "../../src/base/assert.ts";
@@ -14,39 +13,22 @@ import {
   summaryOf,
   until,
   untilStep,
-  writeData,
 } from "./processes.ts";
+import { complete, prepareTrial, TRIAL_MS, type Trial } from "./trial.ts";
 
 // Each starts a coordinator twice and three workers.
 vi.setConfig({ testTimeout: 180_000 });
 
-let folder: string;
-let data: string;
-let undisturbedDigest: unknown;
-let numRuns = 0;
-
-const newRun = () => join(folder, `run-${numRuns++}`);
+let trial: Trial;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "smallinit-loss-"));
-  data = join(folder, "data");
-  await writeData(data);
-  const run = newRun();
-  await complete(smallinit(argsOf("launch", run, ["--workers", "1"])));
-  undisturbedDigest = summaryOf(run).parameterDigest;
-});
+  trial = await prepareTrial("loss");
+}, TRIAL_MS);
 
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => trial.remove());
 
 function argsOf(command: "launch" | "coordinator", run: string, more: readonly string[]): string[] {
-  return [command, "--data", data, "--run", run, ...SMALL_RUN, ...more];
-}
-
-async function complete(running: Running): Promise<void> {
-  const { code } = await running.exit;
-  expect(code, running.output()).toBe(0);
+  return [command, "--data", trial.data, "--run", run, ...SMALL_RUN, ...more];
 }
 
 /** A coordinator and three workers that have done some steps. */
@@ -66,7 +48,7 @@ async function expectGoesOn(run: string, heir: Running, { workers }: Fleet): Pro
   await complete(heir);
   for (const worker of workers) await complete(worker);
   expect(summaryOf(run)).toMatchObject({
-    ...{ status: "completed", steps: 30, parameterDigest: undisturbedDigest, restarts: 1 },
+    ...{ status: "completed", steps: 30, parameterDigest: trial.undisturbedDigest, restarts: 1 },
   });
   expect(stepsOf(run)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
   expect(eventsOf(run, "rewind")).toEqual([]);
@@ -84,7 +66,7 @@ describe("workers that lose their coordinator", () => {
   test.each(["mesh", "star"])(
     "keep their state, and no step is lost when it is resumed while they compute: %s",
     async (allReduce) => {
-      const run = newRun();
+      const run = trial.newRun();
       const fleet = await startRun(run, ["--set", `allReduce=${allReduce}`]);
       await kill(fleet);
       await expectGoesOn(run, smallinit(["resume", run]), fleet);
@@ -92,7 +74,7 @@ describe("workers that lose their coordinator", () => {
   );
 
   test("lose nothing by the death of it while it saves", async () => {
-    const run = newRun();
+    const run = trial.newRun();
     // A checkpoint a step: there is always one being written.
     const fleet = await startRun(run, ["--set", "checkpointEvery=1"]);
     await kill(fleet);
@@ -100,7 +82,7 @@ describe("workers that lose their coordinator", () => {
   });
 
   test("lose nothing by its death while two await the commit that the third holds up", async () => {
-    const run = newRun();
+    const run = trial.newRun();
     const fleet = await startRun(run);
     const third = defined(fleet.workers[2], "the third worker");
     const said = fleet.coordinator.output().length;
@@ -116,7 +98,7 @@ describe("workers that lose their coordinator", () => {
   });
 
   test("are taken back by the same command, given again by a supervisor", async () => {
-    const run = newRun();
+    const run = trial.newRun();
     const fleet = await startRun(run);
     await kill(fleet);
     const again = smallinit([
@@ -131,7 +113,7 @@ describe("workers that lose their coordinator", () => {
   });
 
   test("go on without one that died with it", async () => {
-    const run = newRun();
+    const run = trial.newRun();
     const fleet = await startRun(run);
     const [first, ...others] = fleet.workers;
     first?.child.kill("SIGKILL");
@@ -139,12 +121,12 @@ describe("workers that lose their coordinator", () => {
     const heir = smallinit(["resume", run]);
     await complete(heir);
     for (const worker of others) await complete(worker);
-    expect(summaryOf(run)).toMatchObject({ steps: 30, parameterDigest: undisturbedDigest });
+    expect(summaryOf(run)).toMatchObject({ steps: 30, parameterDigest: trial.undisturbedDigest });
     expect(eventsOf(run, "rewind")).toEqual([]);
   });
 
   test("end by name when it stays away, at once where that was asked for", async () => {
-    const run = newRun();
+    const run = trial.newRun();
     const args = argsOf("coordinator", run, []);
     const fleet = await startFleet(args, 1, ["--coordinator-timeout", "0"]);
     await untilStep(run, 3, fleet.coordinator);
@@ -156,7 +138,7 @@ describe("workers that lose their coordinator", () => {
 });
 
 test("a run is not conducted twice at a time", async () => {
-  const run = newRun();
+  const run = trial.newRun();
   const fleet = await startFleet(argsOf("coordinator", run, []), 0);
   const second = smallinit(["resume", run]);
   expect((await second.exit).code).toBe(2);
@@ -165,7 +147,7 @@ test("a run is not conducted twice at a time", async () => {
 });
 
 test("the token of a run lies in its folder for its owner alone, and stays the same", async () => {
-  const run = newRun();
+  const run = trial.newRun();
   const args = argsOf("coordinator", run, ["--listen", "0.0.0.0:0"]);
   const joinUrlOf = (running: Running) =>
     until("the join URL", running, () => /'(ws:[^']+)'/.exec(running.output())?.[1]);

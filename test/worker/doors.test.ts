@@ -1,6 +1,4 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -8,7 +6,6 @@ import { defined } from "../../src/base/assert.ts";
 import { formatJoinUrl, parseJoinUrl } from "../../src/transport/join-url.ts";
 import {
   type Fleet,
-  type Running,
   SMALL_RUN,
   smallinit,
   startFleet,
@@ -16,40 +13,30 @@ import {
   summaryOf,
   until,
   untilStep,
-  writeData,
 } from "./processes.ts";
+import { complete, prepareTrial, TRIAL_MS, type Trial } from "./trial.ts";
 
 const certificate = (name: string) =>
   fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
 
-let folder: string;
-let data: string;
-/** What one worker alone computes. */
-let undisturbed: unknown;
-let numRuns = 0;
-const newRun = () => join(folder, `run-${numRuns++}`);
+let trial: Trial;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "smallinit-doors-"));
-  data = join(folder, "data");
-  await writeData(data);
-  const run = newRun();
-  const args = ["launch", "--data", data, "--run", run, "--workers", "1", ...SMALL_RUN];
-  await complete(smallinit(args));
-  undisturbed = summaryOf(run).parameterDigest;
-});
+  trial = await prepareTrial("doors");
+}, TRIAL_MS);
 
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
-});
-
-async function complete(running: Running): Promise<void> {
-  const { code } = await running.exit;
-  expect(code, running.output()).toBe(0);
-}
+afterAll(() => trial.remove());
 
 function coordinatorArgs(run: string, minWorkers: number, more: readonly string[]): string[] {
-  const args = ["coordinator", "--data", data, "--run", run, "--min-workers", String(minWorkers)];
+  const args = [
+    "coordinator",
+    "--data",
+    trial.data,
+    "--run",
+    run,
+    "--min-workers",
+    String(minWorkers),
+  ];
   return [...args, ...SMALL_RUN, ...more];
 }
 
@@ -66,18 +53,21 @@ function filesIn(path: string): string[] {
 }
 
 test.each(["mesh", "star"])("a fleet with TLS ends with the same bits: %s", async (allReduce) => {
-  const run = newRun();
+  const run = trial.newRun();
   const more = ["--tls", "self", "--set", `allReduce=${allReduce}`];
   const fleet = await startFleet(coordinatorArgs(run, 3, more), 3);
   expect(parseJoinUrl(fleet.url)).toMatchObject({
     ...{ isSecure: true, fingerprint: expect.stringMatching(/^[\w-]{43}$/) },
   });
   await completeFleet(fleet);
-  expect(summaryOf(run)).toMatchObject({ status: "completed", parameterDigest: undisturbed });
+  expect(summaryOf(run)).toMatchObject({
+    status: "completed",
+    parameterDigest: trial.undisturbedDigest,
+  });
 });
 
 test("a worker whose URL pins another certificate does not join", async () => {
-  const run = newRun();
+  const run = trial.newRun();
   const { coordinator, url } = await startFleet(coordinatorArgs(run, 1, ["--tls", "self"]), 0);
   const other = formatJoinUrl({ ...parseJoinUrl(url), fingerprint: "A".repeat(43) });
   const worker = startWorker(other);
@@ -88,7 +78,7 @@ test("a worker whose URL pins another certificate does not join", async () => {
 });
 
 test("a resumed run keeps its certificate, which its owner alone can read", async () => {
-  const run = newRun();
+  const run = trial.newRun();
   const args = coordinatorArgs(run, 1, ["--tls", "self", "--set", "checkpointEvery=5"]);
   const { coordinator, url } = await startFleet(args, 1);
   await untilStep(run, 6, coordinator);
@@ -106,11 +96,11 @@ test("a resumed run keeps its certificate, which its owner alone can read", asyn
   const worker = startWorker(newUrl);
   await complete(resumed);
   await complete(worker);
-  expect(summaryOf(run).parameterDigest).toBe(undisturbed);
+  expect(summaryOf(run).parameterDigest).toBe(trial.undisturbedDigest);
 });
 
 test("a certificate that an authority signed is checked as usual, and not pinned", async () => {
-  const run = newRun();
+  const run = trial.newRun();
   const files = ["--tls-cert", certificate("host.pem"), "--tls-key", certificate("host.key")];
   const { coordinator, url } = await startFleet(coordinatorArgs(run, 1, files), 0);
   expect(url).toMatch(/^wss:\/\/127\.0\.0\.1:\d+\/$/);
@@ -121,7 +111,7 @@ test("a certificate that an authority signed is checked as usual, and not pinned
   const worker = smallinit(["worker", url, "--threads", "1"], false, { environment: trusting });
   await complete(coordinator);
   await complete(worker);
-  expect(summaryOf(run).parameterDigest).toBe(undisturbed);
+  expect(summaryOf(run).parameterDigest).toBe(trial.undisturbedDigest);
 });
 
 test.each([
@@ -138,7 +128,7 @@ test.each([
     "do not belong together",
   ],
 ])("a coordinator with %s is refused", async (_name, more, message) => {
-  const run = newRun();
+  const run = trial.newRun();
   const coordinator = smallinit(coordinatorArgs(run, 1, more));
   expect((await coordinator.exit).code).toBe(2);
   expect(coordinator.output()).toContain(message);
@@ -146,7 +136,7 @@ test.each([
 });
 
 test("the token is in the printed URL's fragment and in nothing else that a run writes", async () => {
-  const run = newRun();
+  const run = trial.newRun();
   const args = [...coordinatorArgs(run, 2, ["--tls", "self"]), "--listen", "0.0.0.0:0"];
   const coordinator = smallinit(args);
   const url = await until("the join URL", coordinator, () => {

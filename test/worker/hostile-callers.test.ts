@@ -1,7 +1,5 @@
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
@@ -11,7 +9,6 @@ import { type Message, PROTOCOL_VERSION } from "../../src/protocol/messages.ts";
 import { parseJoinUrl } from "../../src/transport/join-url.ts";
 import {
   eventsOf,
-  type Running,
   SMALL_RUN,
   smallinit,
   startWorker,
@@ -19,38 +16,25 @@ import {
   summaryOf,
   until,
   untilStep,
-  writeData,
 } from "./processes.ts";
+import { complete, prepareTrial, TRIAL_MS, type Trial } from "./trial.ts";
 
 const TOKEN = "the-token-of-this-test";
 const NUM_STEPS = 60;
+const SETTINGS = [...SMALL_RUN, "--set", `steps=${NUM_STEPS}`];
 const environment = { SMALLINIT_TOKEN: TOKEN };
 const LIMIT_MS = 300_000;
 
-let folder: string;
-let data: string;
-let undisturbed: unknown;
+let trial: Trial;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "smallinit-hostile-"));
-  data = join(folder, "data");
-  await writeData(data);
-  const run = join(folder, "undisturbed");
-  await complete(smallinit(["launch", "--workers", "1", ...runArgs(run)]));
-  undisturbed = summaryOf(run).parameterDigest;
-}, LIMIT_MS);
+  trial = await prepareTrial("hostile", SETTINGS);
+}, TRIAL_MS);
 
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => trial.remove());
 
 function runArgs(run: string): string[] {
-  return ["--data", data, "--run", run, ...SMALL_RUN, "--set", `steps=${NUM_STEPS}`];
-}
-
-async function complete(running: Running): Promise<void> {
-  const { code } = await running.exit;
-  expect(code, running.output()).toBe(0);
+  return ["--data", trial.data, "--run", run, ...SETTINGS];
 }
 
 /** Someone who knows nothing: what it writes on a bare connection, which it then leaves open. */
@@ -155,7 +139,7 @@ describe.each(["mesh", "star"])("a run with hostile callers at every door: %s", 
   test(
     "ends with the bits of one that nobody disturbed",
     async () => {
-      const run = join(folder, allReduce);
+      const run = join(trial.folder, allReduce);
       const args = ["--min-workers", "2", "--listen", "127.0.0.1:0"];
       const more = [...args, ...runArgs(run), "--set", `allReduce=${allReduce}`];
       const coordinator = smallinit(["coordinator", ...more], false, { environment });
@@ -186,7 +170,10 @@ describe.each(["mesh", "star"])("a run with hostile callers at every door: %s", 
       for (const worker of workers) await complete(worker);
       for (const each of sockets) each.destroy();
 
-      expect(summaryOf(run)).toMatchObject({ status: "completed", parameterDigest: undisturbed });
+      expect(summaryOf(run)).toMatchObject({
+        status: "completed",
+        parameterDigest: trial.undisturbedDigest,
+      });
       expect(stepsOf(run)).toEqual(Array.from({ length: NUM_STEPS }, (_, i) => i + 1));
       const names = new Map(
         eventsOf(run, "joined").map(({ workerId, name }) => [workerId, String(name)]),

@@ -1,0 +1,45 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { type Running, SMALL_RUN, smallinit, summaryOf, writeData } from "./processes.ts";
+
+/** Data, and what one worker alone makes of it: what every run on it has to end with. */
+export interface Trial {
+  readonly folder: string;
+  readonly data: string;
+  readonly undisturbedDigest: string;
+  /** A run folder that is not there yet. */
+  newRun(): string;
+  remove(): Promise<void>;
+}
+
+/** How long an undisturbed run may take on a machine with much other work. */
+export const TRIAL_MS = 300_000;
+
+/** Makes data in a temporary folder and trains on it once, undisturbed. */
+export async function prepareTrial(
+  name: string,
+  settings: readonly string[] = SMALL_RUN,
+): Promise<Trial> {
+  const folder = await mkdtemp(join(tmpdir(), `smallinit-${name}-`));
+  const data = join(folder, "data");
+  await writeData(data);
+  const run = join(folder, "undisturbed");
+  const args = ["launch", "--data", data, "--run", run, "--workers", "1", ...settings];
+  await complete(smallinit(args));
+  let numRuns = 0;
+  return {
+    folder,
+    data,
+    undisturbedDigest: String(summaryOf(run).parameterDigest),
+    newRun: () => join(folder, `run-${numRuns++}`),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** Waits for the end of a command that has to succeed. */
+export async function complete(running: Running): Promise<void> {
+  const { code } = await running.exit;
+  expect(code, running.output()).toBe(0);
+}
