@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import type { Log } from "../base/log.ts";
 import type { FleetConfiguration } from "../configuration/configuration.ts";
 import { formatJoinUrl, parseJoinUrl } from "../transport/join-url.ts";
+import { engineFaultOfEnvironment } from "./engine-fault.ts";
 import { deviceOption } from "./engine-options.ts";
 import { wholeNumber } from "./option-values.ts";
 import { packageVersion } from "./package-version.ts";
@@ -78,6 +79,7 @@ export function addWorkerCommand(program: Command): void {
       const { runWorker } = await import("../worker/run-worker.ts");
       const interfaceAddress = interfaceOf(options);
       const trap = phaseTrapOfEnvironment();
+      const engineFault = engineFaultOfEnvironment();
       const outcome = await runWorker({
         url: withToken(url),
         ...(options.engine === undefined ? {} : { engine: options.engine }),
@@ -101,6 +103,7 @@ export function addWorkerCommand(program: Command): void {
         ...peerPortOfEnvironment(),
         ...(options.probes === undefined ? {} : { probeFolder: options.probes }),
         ...(trap === undefined ? {} : { trap }),
+        ...(engineFault === undefined ? {} : { engineFault }),
       });
       stderrLog.info(`Done: ${outcome.reason}.`);
     });

@@ -180,6 +180,7 @@ export function formFleet(turn: Turn, memberIds: readonly number[]): void {
   const generation = state.generation + 1;
   update(turn, {
     ...{ generation, members, hasBegun: true, assignedThrough: state.step },
+    ...{ assigned: new Map(), division: undefined },
     ...{ computed: new Set(), ready: new Map(), accusations: [], peerWaits: new Map() },
     phase: { type: "linking", sinceMs: nowMs, pending: new Set(members) },
   });
@@ -237,7 +238,9 @@ function loseWorker(turn: Turn, workerId: number, reason: string, code?: string)
     const message = `Step ${step}: ${name} ${reason}.`;
     emit(turn, { type: "drop", workerId, reject: { type: "reject", code, message } });
   }
-  update(turn, { workers: withoutEntry(turn.state.workers, workerId) });
+  const { workers, leafMs } = turn.state;
+  const rest = { workers: withoutEntry(workers, workerId), leafMs: withoutEntry(leafMs, workerId) };
+  update(turn, rest);
   returnBatches(turn, workerId);
   dropFromSnapshot(turn, workerId);
   dropFromDigests(turn, workerId);

@@ -1,21 +1,25 @@
-import { assignLeaves } from "../collective/assign-leaves.ts";
+import { rangesOf } from "./ranges-of.ts";
+import type { CommitRange } from "./run-state.ts";
 import { record, type Turn, update } from "./turn.ts";
 
 /** Most commits of one line of events.jsonl. */
 const MAX_COMMITS_PER_LINE = 50;
 
 /**
- * Notes that the current step was committed by the current fleet.
+ * Notes that the current step was committed by the current fleet, with the division of its assignment.
  *
  * A `leaves` line says whose the leaves are from this step on before the first of a range counts: so a
  * coordinator that is killed before the range's `commits` line leaves all that the line needs (see
  * `readFormerRun`).
  */
 export function noteCommit(turn: Turn): void {
-  const { step, generation, unrecorded, members, plan } = turn.state;
+  const { step, generation, members } = turn.state;
+  const ranges = rangesOf(turn.state, step);
+  const leaves = ranges.map(({ lo, hi }, i) => ({ workerId: members[i], lo, hi }));
+  const former = turn.state.unrecorded;
+  if (former !== undefined && !isSame(former.leaves, leaves)) recordCommits(turn);
+  const { unrecorded } = turn.state;
   if (unrecorded === undefined) {
-    const ranges = assignLeaves(plan.numLeaves, members.length);
-    const leaves = ranges.map(({ lo, hi }, i) => ({ workerId: members[i], lo, hi }));
     record(turn, { type: "leaves", from: step, generation, leaves });
     update(turn, { unrecorded: { from: step, to: step + 1, generation, leaves } });
     return;
@@ -33,4 +37,9 @@ export function recordCommits(turn: Turn): void {
   if (unrecorded === undefined) return;
   record(turn, { type: "commits", ...unrecorded });
   update(turn, { unrecorded: undefined });
+}
+
+/** Whether the same members have the same leaves. */
+function isSame(former: CommitRange["leaves"], leaves: CommitRange["leaves"]): boolean {
+  return former.every(({ lo, hi }, i) => lo === leaves[i]?.lo && hi === leaves[i]?.hi);
 }

@@ -236,6 +236,8 @@ function planOf(options: CoordinatorOptions, batches: ValidationBatches, runId: 
   return {
     ...{ runId, steps, evaluateEvery, checkpointEvery, maxSkippedSteps, allReduce, minWorkers },
     allowsMixedEngines: options.allowsMixedEngines ?? false,
+    // On a bf16 wire the bits depend on who computes what: not on how fast, too.
+    dividesBySpeed: configuration.wire === "f32",
     canReunite: !options.isLocal,
     numLeaves: leavesPerStep(configuration),
     tokensPerStep: configuration.batchSize * configuration.contextLength,

@@ -26,6 +26,8 @@ export interface RunPlan {
   readonly maxSkippedSteps: number;
   /** Whether workers may compute with different engines: the result's bits then depend on who does what. */
   readonly allowsMixedEngines: boolean;
+  /** Whether slow workers get fewer leaves; else all get as many. */
+  readonly dividesBySpeed: boolean;
   readonly limits: WaitLimits;
 }
 

@@ -22,6 +22,12 @@ export interface RunState {
   readonly isClosed: boolean;
   /** Steps below this are assigned in this generation. */
   readonly assignedThrough: number;
+  /** How the leaves of the steps that are assigned and not committed are divided, by step. */
+  readonly assigned: ReadonlyMap<number, readonly LeafRange[]>;
+  /** How those of the next steps are; undefined: this generation has assigned none yet. */
+  readonly division: Division | undefined;
+  /** What a leaf took, in ms, in each worker's newest steps, oldest first. */
+  readonly leafMs: ReadonlyMap<number, readonly number[]>;
   /** Members whose leaves of the current step are done. */
   readonly computed: ReadonlySet<number>;
   /** Members who hold the current step's sum. */
@@ -91,6 +97,13 @@ export interface NotedWait {
   readonly sinceMs: number;
   /** Told again, and everybody asked again, from then on. */
   readonly nextMs: number;
+}
+
+/** How leaves are divided, in the order of the members. */
+export interface Division {
+  readonly ranges: readonly LeafRange[];
+  /** It is not looked for a better one before this step. */
+  readonly keptUntil: number;
 }
 
 /** A worker with a link. */
@@ -276,6 +289,7 @@ export function initialRunState(
     hasBegun: false,
     isClosed: false,
     assignedThrough: step,
+    ...{ assigned: new Map(), division: undefined, leafMs: new Map() },
     computed: new Set(),
     ready: new Map(),
     peerWaits: new Map(),

@@ -1,24 +1,25 @@
 import { defined } from "../base/assert.ts";
-import { assignLeaves } from "../collective/assign-leaves.ts";
 import type { Computed, Ready } from "../protocol/messages.ts";
 import { compareReports } from "./compare-reports.ts";
+import { divideLeaves, noteLeafTimes } from "./divide-leaves.ts";
 import { isEvaluationStep } from "./evaluation.ts";
 import { noteCommit } from "./record-commits.ts";
 import { ASSIGNED_AHEAD, type RunPlan } from "./run-plan.ts";
 import type { RunState } from "./run-state.ts";
 import { judgeBadStep, type StepSums } from "./skip-step.ts";
 import { beginDigests, isDigestStep } from "./snapshot.ts";
-import { emit, type Turn, update, withEntry } from "./turn.ts";
+import { emit, type Turn, update, withEntry, withoutEntry } from "./turn.ts";
 
 /** Steps whose times make the median and the shown speed. */
 const NUM_RECENT_STEPS = 20;
 
 /** Assigns the current step and the next, unless the fleet has to pause before. */
 export function assignAhead(turn: Turn): void {
-  const { plan, step, members, generation } = turn.state;
+  const { step, members, generation } = turn.state;
   const end = Math.min(step + ASSIGNED_AHEAD, nextPause(turn.state));
-  const ranges = assignLeaves(plan.numLeaves, members.length);
   for (let next = turn.state.assignedThrough; next < end; next++) {
+    const ranges = divideLeaves(turn);
+    update(turn, { assigned: withEntry(turn.state.assigned, next, ranges) });
     emit(turn, { type: "assign", generation, step: next, members, ranges });
   }
   const assignedThrough = Math.max(turn.state.assignedThrough, end);
@@ -89,6 +90,7 @@ function commitStep(turn: Turn, { lossSum, gradientNorm }: StepSums, skip: boole
   const reports = [...state.ready.values()];
   const { step, plan, members, generation } = state;
   noteCommit(turn);
+  noteLeafTimes(turn, state.ready);
   const next = step + 1;
   // Joiners are compared with the members before they become some.
   const digest = isDigestStep(state, next) || state.admission?.step === next;
@@ -98,7 +100,7 @@ function commitStep(turn: Turn, { lossSum, gradientNorm }: StepSums, skip: boole
     ...{ step: next, stepSinceMs: nowMs, relinks: 0, peerWaits: new Map() },
     trainLoss: skip ? state.trainLoss : loss,
     skippedInARow: skip ? state.skippedInARow + 1 : 0,
-    ...{ computed: new Set(), ready: new Map() },
+    ...{ computed: new Set(), ready: new Map(), assigned: withoutEntry(state.assigned, step) },
     recentStepMs: [...state.recentStepMs, stepMs].slice(-NUM_RECENT_STEPS),
     trainedMs: state.trainedMs + stepMs,
     trainedTokens: state.trainedTokens + plan.tokensPerStep,

@@ -5,6 +5,7 @@ import type { Log } from "../base/log.ts";
 import { type FleetConfiguration, modelOf } from "../configuration/configuration.ts";
 import { resolveConfiguration } from "../configuration/resolve-configuration.ts";
 import { createEngine } from "../engine/create-engine.ts";
+import { type EngineFault, faultyEngine } from "../engine/faulty-engine.ts";
 import { parameterLayout } from "../model/parameter-layout.ts";
 import type { WorkerFailed } from "../protocol/messages.ts";
 import { formatHostPort } from "../transport/join-url.ts";
@@ -54,6 +55,8 @@ export interface WorkerOptions {
   readonly peerPort?: number;
   /** Where this process stops itself, for fault tests. */
   readonly trap?: PhaseTrap;
+  /** What is wrong with the engine, for fault tests. */
+  readonly engineFault?: EngineFault;
   /** Folder for a trace and a table of where the time of the steps went; undefined: none. */
   readonly profileFolder?: string;
   /** Folder for what probes find in the steps: gradient norms and the embedding's; undefined: none. */
@@ -155,14 +158,15 @@ async function work(
     `Joined as worker ${welcome.workerId}${where}: ${numParams} parameters, ${configuration.steps} steps.`,
   );
   const engineName = options.engine ?? configuration.engine;
-  const { device, numThreads, profileFolder, probeFolder } = options;
+  const { device, numThreads, profileFolder, probeFolder, engineFault } = options;
   const profiling = profile === undefined ? {} : { profiler: profile.compute };
   const { precision } = configuration;
-  await using engine = await createEngine({
+  const created = await createEngine({
     ...{ engine: engineName, device, model, precision, numThreads, log },
     ...(options.environment && { environment: options.environment }),
     ...profiling,
   });
+  await using engine = engineFault === undefined ? created : faultyEngine(created, engineFault);
   const { description } = engine;
   log.info(
     `Engine: ${description.runtime} on ${description.device}, ${description.numThreads} thread(s).`,

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { engineFaultOfEnvironment } from "../../src/cli/engine-fault.ts";
 import { phaseTrapOfEnvironment } from "../../src/cli/phase-trap.ts";
 
 test("reads where a process is to stop itself", () => {
@@ -7,7 +8,20 @@ test("reads where a process is to stop itself", () => {
   expect(phaseTrapOfEnvironment("")).toBeUndefined();
 });
 
-test.each(["stop@sendin", "kill@sending", "stop@sending:3"])("refuses %j", (text) => {
+test("reads what is wrong with the engine of a process, which then does not stop itself", () => {
+  expect(engineFaultOfEnvironment("slow@computing:times=4")).toEqual({ type: "slow", times: 4 });
+  expect(engineFaultOfEnvironment("wrong@computing")).toEqual({ type: "wrong" });
+  expect(phaseTrapOfEnvironment("wrong@computing")).toBeUndefined();
+  expect(engineFaultOfEnvironment("stop@joining")).toBeUndefined();
+});
+
+test.each([
+  "slow@computing:times=0",
+  "slow@sending:times=2",
+  "stop@sendin",
+  "kill@sending",
+  "stop@sending:3",
+])("refuses %j", (text) => {
   expect(() => phaseTrapOfEnvironment(text)).toThrow(
     expect.objectContaining({ code: "ERR_CHAOS", message: expect.stringMatching(/did you mean/) }),
   );

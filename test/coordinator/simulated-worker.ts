@@ -78,6 +78,8 @@ export class SimulatedWorker {
   /** Set when it has left: by the coordinator's word, or killed. */
   isGone: boolean = false;
   isFrozen: boolean = false;
+  /** What a leaf takes, as it says. */
+  leafMs = 1;
   /** Says that it has computed, but its peers get nothing. */
   isMute: boolean = false;
   /** Does nothing more, though its link lives. */
@@ -94,6 +96,7 @@ export class SimulatedWorker {
   #form: Form | undefined;
   #assigned = new Map<number, Omit<Assign, "tokens">>();
   #contribute: () => void = () => undefined;
+  #numLeaves = 0;
   #attempt: "none" | "exchanging" | "ready" = "none";
   #hasState: boolean = false;
   /** Whether it holds the sum of `step`, having lost the coordinator before the commit. */
@@ -128,6 +131,7 @@ export class SimulatedWorker {
       const { ranges } = defined(this.#assigned.get(step), "an assignment");
       const index = form.members.findIndex(({ workerId }) => workerId === this.id);
       const range = defined(ranges[index], "a range");
+      this.#numLeaves = range.hi - range.lo;
       this.#contribute = () => this.#exchanges.contribute(generation, step, this.id, range);
       if (!this.isMute) this.speak();
       this.#attempt = "exchanging";
@@ -136,7 +140,7 @@ export class SimulatedWorker {
     } else {
       this.#attempt = "ready";
       const lossSum = this.badSteps.has(step) ? Number.NaN : lossOf(this.parameters, step);
-      const times = { computeMs: 1, exchangeMs: 1 };
+      const times = { computeMs: this.leafMs * this.#numLeaves, exchangeMs: 1 };
       this.outbox.push({ type: "ready", generation, step, lossSum, gradientNorm: 1, ...times });
     }
   }

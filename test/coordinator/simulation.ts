@@ -59,7 +59,7 @@ export const SMALL_PLAN: RunPlan = {
   runId: "simulated",
   ...{ steps: 12, numLeaves: 5, tokensPerStep: 10, evaluateEvery: 4, checkpointEvery: 5 },
   ...{ numEvaluationBatches: 3, evaluationTokens: 30, minWorkers: 2, allReduce: "mesh" },
-  canReunite: true,
+  ...{ canReunite: true, dividesBySpeed: true },
   ...{ maxSkippedSteps: 2, allowsMixedEngines: false },
   limits: DEFAULT_WAIT_LIMITS,
 };

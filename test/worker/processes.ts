@@ -86,8 +86,12 @@ export async function startFleet(
 }
 
 /** Starts a worker of one thread. */
-export function startWorker(url: string, workerArgs: readonly string[] = []): Running {
-  return smallinit(["worker", url, "--threads", "1", ...workerArgs]);
+export function startWorker(
+  url: string,
+  workerArgs: readonly string[] = [],
+  world: ProcessWorld = {},
+): Running {
+  return smallinit(["worker", url, "--threads", "1", ...workerArgs], false, world);
 }
 
 /** Looks again and again until `look` finds something; fails when the process ends before. */

@@ -1,0 +1,87 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  eventsOf,
+  type Running,
+  smallinit,
+  startFleet,
+  startWorker,
+  summaryOf,
+  until,
+  writeData,
+} from "./processes.ts";
+
+/** 60 steps of 8 leaves. */
+const SETTINGS = [
+  ...["--preset", "tiny", "--set", "engine=onnx", "--set", "steps=60"],
+  ...["--set", "evaluateEvery=0"],
+];
+
+let folder: string;
+let data: string;
+let undisturbedDigest: unknown;
+let numRuns = 0;
+
+const newRun = () => join(folder, `run-${numRuns++}`);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "smallinit-faulty-"));
+  data = join(folder, "data");
+  await writeData(data);
+  const run = newRun();
+  const args = ["launch", "--data", data, "--run", run, "--workers", "1", ...SETTINGS];
+  await complete(smallinit(args));
+  undisturbedDigest = summaryOf(run).parameterDigest;
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function complete(running: Running): Promise<void> {
+  const { code } = await running.exit;
+  expect(code, running.output()).toBe(0);
+}
+
+/** The id under which a run knows a process. */
+function idOf(run: string, { child }: Running): number {
+  const joined = eventsOf(run, "joined");
+  const own = joined.find(({ name }) => String(name).endsWith(`/${child.pid}`));
+  return Number(own?.workerId);
+}
+
+/** A coordinator that waits for `numWorkers`, one of which has a fault and is there first. */
+async function startWithFault(numWorkers: number, fault: string, more: readonly string[] = []) {
+  const run = newRun();
+  const args = ["coordinator", "--data", data, "--run", run, ...SETTINGS, ...more];
+  const minWorkers = ["--min-workers", String(numWorkers)];
+  const { coordinator, url } = await startFleet([...args, ...minWorkers], 0);
+  const faulty = startWorker(url, [], { environment: { SMALLINIT_CHAOS: fault } });
+  await until("the faulty worker", coordinator, () => eventsOf(run, "joined")[0]);
+  const others = Array.from({ length: numWorkers - 1 }, () => startWorker(url));
+  return { run, coordinator, faulty, others };
+}
+
+test("a worker that is eight times as slow gets fewer leaves, and the bits are those of one alone", async () => {
+  const { run, coordinator, faulty, others } = await startWithFault(2, "slow@computing:times=8");
+  await complete(coordinator);
+  for (const worker of [faulty, ...others]) await complete(worker);
+  expect(summaryOf(run)).toMatchObject({
+    ...{ status: "completed", workers: 2, parameterDigest: undisturbedDigest },
+  });
+  const [first] = eventsOf(run, "leaves");
+  expect(sharesOf(first)).toEqual([4, 4]);
+  const [division] = eventsOf(run, "division");
+  const slowId = idOf(run, faulty);
+  expect(sharesOf(division)[slowId]).toBeLessThan(4);
+  const commits = eventsOf(run, "commits");
+  expect(commits.some((event) => Number(sharesOf(event)[slowId]) < 4)).toBe(true);
+});
+
+/** How many leaves each worker has, as a line of events.jsonl says. */
+function sharesOf(event: Record<string, unknown> | undefined): readonly number[] {
+  const leaves = Object(event).leaves as readonly { readonly lo: number; readonly hi: number }[];
+  return leaves.map(({ lo, hi }) => hi - lo);
+}
