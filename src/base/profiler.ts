@@ -13,6 +13,7 @@ export const SPAN_NAMES = [
   "embedding rows",
   "tree fold",
   "wait for sum",
+  "audit",
   "hand-off",
   "norm",
   "wait for commit",

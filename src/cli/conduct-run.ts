@@ -38,6 +38,8 @@ export interface RunRequest {
   /** The first step waits for so many. */
   readonly minWorkers: number;
   readonly allowsMixedEngines?: boolean;
+  /** The part of the leaves that a second worker computes as well; default: none. */
+  readonly auditRate?: number;
   /** Workers to start on this machine; 0: they come from elsewhere. */
   readonly numLocalWorkers: number;
   /** Where they compute; default: on the CPU. */
@@ -95,6 +97,7 @@ export async function conductRun(
       isLocal: request.numLocalWorkers > 0,
       isResume: request.isResume,
       allowsMixedEngines: request.allowsMixedEngines === true,
+      auditRate: request.auditRate ?? 0,
       packageVersion: packageVersion(),
       sharesMemory: sharesMemory(process.env),
       clock: systemClock,

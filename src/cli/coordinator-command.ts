@@ -4,6 +4,7 @@ import { wasKilled } from "../coordinator/was-killed.ts";
 import { MAX_WORKERS } from "../protocol/limits.ts";
 import { isLoopback } from "../transport/loopback.ts";
 import { randomToken } from "../transport/token.ts";
+import { auditOption } from "./audit-option.ts";
 import { conductRun } from "./conduct-run.ts";
 import { mixedEnginesOption } from "./engine-options.ts";
 import { wholeNumber } from "./option-values.ts";
@@ -15,6 +16,7 @@ interface CoordinatorCommandOptions extends RunOptions, TlsOptions, PlaceOptions
   readonly listen?: { readonly host: string; readonly port: number };
   readonly minWorkers: number;
   readonly mixedEngines?: boolean;
+  readonly audit: number;
 }
 
 /** Where a coordinator listens unless told otherwise: this machine alone. */
@@ -34,6 +36,7 @@ export function addCoordinatorCommand(program: Command): void {
       1,
     )
     .addOption(mixedEnginesOption())
+    .addOption(auditOption())
     .addHelpText(
       "after",
       "\nExample:\n  smallinit coordinator --data data/book --run runs/book --listen 0.0.0.0:7117 \\\n" +
@@ -66,6 +69,7 @@ export function addCoordinatorCommand(program: Command): void {
         ...(tls === undefined ? {} : { tls }),
         minWorkers: options.minWorkers,
         allowsMixedEngines: options.mixedEngines === true,
+        auditRate: options.audit,
         numLocalWorkers: 0,
       });
       process.exitCode = exitCode;

@@ -1,9 +1,11 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { TrainerError } from "../base/errors.ts";
 import { parseChaos } from "../chaos/parse-chaos.ts";
 import { wasKilled } from "../coordinator/was-killed.ts";
 import { workersPerCpu } from "../launcher/devices.ts";
 import type { DeviceWish } from "../launcher/local-devices.ts";
 import { MAX_WORKERS } from "../protocol/limits.ts";
+import { auditOption } from "./audit-option.ts";
 import { chaosRun } from "./chaos-run.ts";
 import { conductRun } from "./conduct-run.ts";
 import { chooseDevices, maxRestartsOption, workerDeviceOption } from "./engine-options.ts";
@@ -15,6 +17,7 @@ interface LaunchOptions extends RunOptions {
   readonly workers: number | "auto";
   readonly device: DeviceWish;
   readonly maxRestarts: number;
+  readonly audit: number;
   readonly profile?: boolean;
   readonly chaos?: string;
 }
@@ -36,6 +39,7 @@ export function addLaunchCommand(program: Command): void {
     )
     .addOption(workerDeviceOption())
     .addOption(maxRestartsOption())
+    .addOption(auditOption())
     .option("--profile", "at the end, tell where each step's time went; traces go to RUN/profile")
     .option(
       "--chaos <spec>",
@@ -52,6 +56,13 @@ export function addLaunchCommand(program: Command): void {
       const configuration = await configurationOf(options);
       const local = await chooseDevices(options.device, configuration.engine);
       const numLocalWorkers = await numLocalWorkersOf(options.workers, local.devices);
+      if (options.chaos !== undefined && options.audit > 0) {
+        throw new TrainerError(
+          "ERR_USAGE",
+          `--audit ${options.audit} cannot be tried under --chaos, which has no fault that it would find. ` +
+            "Leave one of them out.",
+        );
+      }
       if (options.chaos !== undefined) {
         process.exitCode = await chaosRun({
           plan: parseChaos(options.chaos, {
@@ -81,6 +92,7 @@ export function addLaunchCommand(program: Command): void {
         numLocalWorkers,
         local,
         maxRestarts: options.maxRestarts,
+        auditRate: options.audit,
         ...(options.profile === true ? { isProfiled: true } : {}),
       });
       process.exitCode = exitCode;

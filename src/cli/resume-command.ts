@@ -6,6 +6,7 @@ import { readRunConfiguration } from "../coordinator/run-folder.ts";
 import { readSession } from "../coordinator/run-session.ts";
 import type { DeviceWish } from "../launcher/local-devices.ts";
 import { MAX_WORKERS } from "../protocol/limits.ts";
+import { auditOption } from "./audit-option.ts";
 import { conductRun } from "./conduct-run.ts";
 import { readAddress, tokenFor } from "./coordinator-command.ts";
 import {
@@ -30,6 +31,7 @@ interface ResumeOptions extends TlsOptions, PlaceOptions {
   readonly listen?: { readonly host: string; readonly port: number };
   readonly minWorkers: number;
   readonly mixedEngines?: boolean;
+  readonly audit: number;
   readonly set?: readonly string[];
 }
 
@@ -66,6 +68,7 @@ export function addResumeCommand(program: Command): void {
       1,
     )
     .addOption(mixedEnginesOption())
+    .addOption(auditOption())
     .option(
       "--set <key=value>",
       `change a key: ${CHANGEABLE_KEYS.join(", ")}; repeatable`,
@@ -107,6 +110,7 @@ export function addResumeCommand(program: Command): void {
         ...(tls === undefined ? {} : { tls }),
         minWorkers: isLocal ? numLocal : options.minWorkers,
         allowsMixedEngines: options.mixedEngines === true,
+        auditRate: options.audit,
         numLocalWorkers: numLocal,
         ...(local === undefined ? {} : { local }),
         maxRestarts: options.maxRestarts,

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { AuditCounts } from "../coordinator/run-state.ts";
 import type { RunStatus } from "../coordinator/run-status.ts";
 import type { RunSummary } from "../coordinator/run-summary.ts";
 import { countInWords, durationInWords } from "./words.ts";
@@ -36,7 +37,14 @@ export function summaryInWords(summary: RunSummary, runFolder: string): string {
     lines.push(`Checkpoint:  ${join(runFolder, "checkpoints", name)}`);
   }
   if (summary.parameterDigest !== null) lines.push(`Digest:      ${summary.parameterDigest}`);
+  if (summary.audit !== undefined) lines.push(`Audit:       ${auditInWords(summary.audit)}`);
   return lines.join("\n");
+}
+
+function auditInWords({ leaves, mismatches, unresolved }: AuditCounts): string {
+  const found = `${countInWords(leaves)} leaves computed twice, ${mismatches} computed differently`;
+  if (unresolved === 0) return found;
+  return `${found}, ${unresolved} of them by nobody knows whom: run smallinit doctor on all hosts`;
 }
 
 function capitalized(word: string): string {

@@ -63,7 +63,7 @@ function gather(turn: Turn): void {
     update(turn, { phase: { type: "gathering", sinceMs: turn.nowMs } });
   }
   endReplay(turn);
-  update(turn, { admission: undefined });
+  update(turn, { admission: undefined, suspicion: undefined });
   // The checkpoint being written is the newest state that is left.
   if (turn.state.saving !== undefined) return;
   if (turn.state.reunion !== undefined && !reunite(turn)) return;

@@ -57,6 +57,8 @@ export interface CoordinatorOptions {
   readonly minWorkers: number;
   /** Workers may compute with different engines; otherwise who differs from the first is refused. */
   readonly allowsMixedEngines?: boolean;
+  /** The part of the leaves that a second worker computes as well, 0 to 1, to compare; default 0. */
+  readonly auditRate?: number;
   /** Continue the run in `runFolder` from its newest whole checkpoint, or from the seed without one. */
   readonly isResume: boolean;
   /** All workers are children of this process: none outlives it. */
@@ -89,12 +91,13 @@ export interface CoordinatorOptions {
  * Conducts one run from gathering workers to the summary.
  *
  * @returns the summary, also when the run failed or was interrupted after it began: see `status`.
- * @throws {TrainerError} when the run cannot begin: ERR_RUN_EXISTS, ERR_RUN_MISSING, ERR_PORT_IN_USE, ERR_TLS,
+ * @throws {TrainerError} when the run cannot begin: ERR_USAGE, ERR_RUN_EXISTS, ERR_RUN_MISSING, ERR_PORT_IN_USE, ERR_TLS,
  *   ERR_VOCABULARY_MISMATCH, ERR_CONFIG_VALUE, ERR_WRITE, and those of the data folder and of the checkpoint.
  */
 export async function runCoordinator(options: CoordinatorOptions): Promise<RunSummary> {
   const { runFolder, configuration, isResume, clock, log, watchLink = (link) => link } = options;
   const startMs = clock.nowMs();
+  checkAudit(options);
   await checkRunFolder(runFolder, isResume);
   await checkNotConducted(runFolder);
   await using data = await openDataFolder(options.dataFolder);
@@ -221,6 +224,16 @@ function checkVocabulary({ vocabSize }: Configuration, dataVocabSize: number): v
   );
 }
 
+/** Other engines round differently: every audit would find something. */
+function checkAudit({ auditRate = 0, allowsMixedEngines = false }: CoordinatorOptions): void {
+  if (auditRate === 0 || !allowsMixedEngines) return;
+  throw new TrainerError(
+    "ERR_USAGE",
+    `--audit ${auditRate} compares bits, and with --mixed-engines honest workers have different ones. ` +
+      "Leave one of them out.",
+  );
+}
+
 function checkSteps({ steps }: Configuration, stepsDone: number): void {
   if (stepsDone <= steps) return;
   throw new TrainerError(
@@ -238,6 +251,7 @@ function planOf(options: CoordinatorOptions, batches: ValidationBatches, runId: 
     allowsMixedEngines: options.allowsMixedEngines ?? false,
     // On a bf16 wire the bits depend on who computes what: not on how fast, too.
     dividesBySpeed: configuration.wire === "f32",
+    audit: { rate: options.auditRate ?? 0, seed: configuration.seed },
     canReunite: !options.isLocal,
     numLeaves: leavesPerStep(configuration),
     tokensPerStep: configuration.batchSize * configuration.contextLength,
@@ -272,6 +286,7 @@ function summaryOf(state: RunState, outcome: RunOutcome, journal: RunJournal): R
     workers: journal.numWorkers,
     restarts: journal.restarts + journal.workerRestarts,
     workerRestarts: journal.workerRestarts,
+    ...(plan.audit.rate === 0 ? {} : { audit: state.audited }),
     checkpointStep: state.saved.step === 0 ? null : state.saved.step,
     ...(error === undefined ? {} : { error }),
   };

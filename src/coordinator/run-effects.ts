@@ -10,6 +10,7 @@ import type {
   ReportWaits,
   SendSnapshot,
 } from "../protocol/messages.ts";
+import type { Audit } from "./audits-of.ts";
 
 /** Something that the shell does on the machine's word, in the order given. */
 export type RunEffect =
@@ -37,11 +38,12 @@ export type RunEffect =
   | { readonly type: "send-state"; readonly workerId: number; readonly step: number }
   /** Says why and closes the link. */
   | { readonly type: "drop"; readonly workerId: number; readonly reject: Reject }
-  /** Sends each member the tokens of its leaves; `ranges` in the order of `members`. */
+  /** Sends each member the tokens of its leaves, and of those it audits; `ranges` in the order of `members`. */
   | ({
       readonly type: "assign";
       readonly members: readonly number[];
       readonly ranges: readonly LeafRange[];
+      readonly audits: readonly Audit[];
     } & Moment)
   /** Sends one validation batch. */
   | {

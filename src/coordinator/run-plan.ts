@@ -1,5 +1,6 @@
 import type { Configuration } from "../configuration/configuration.ts";
 import type { PeerAddress } from "../protocol/messages.ts";
+import type { AuditPlan } from "./audits-of.ts";
 
 /** What stays the same during a run: the decisions' constants. */
 export interface RunPlan {
@@ -28,6 +29,8 @@ export interface RunPlan {
   readonly allowsMixedEngines: boolean;
   /** Whether slow workers get fewer leaves; else all get as many. */
   readonly dividesBySpeed: boolean;
+  /** Which leaves are computed twice, to compare. */
+  readonly audit: AuditPlan;
   readonly limits: WaitLimits;
 }
 

@@ -69,6 +69,10 @@ export interface RunState {
   readonly digests: DigestRound | undefined;
   /** Members who said different things of the same: to be taken out. */
   readonly dispute: Dispute | undefined;
+  /** What audits have found in this start of the run. */
+  readonly audited: AuditCounts;
+  /** Members have computed leaves of the current step differently: it is done again. */
+  readonly suspicion: Suspicion | undefined;
   /** The newest digest on which all agreed. */
   readonly agreed: { readonly step: number; readonly digest: string } | undefined;
   /** Digest of the parameters made from the seed, once the first worker has told. */
@@ -205,6 +209,27 @@ export interface Dispute {
   readonly what: string;
 }
 
+/** What a member has found in an audited leaf: the digest of its gradient and loss. */
+export interface AuditReport {
+  readonly workerId: number;
+  readonly digest: string;
+}
+
+/** Leaves on which members differ, with what they have found in the attempts so far. */
+export interface Suspicion {
+  readonly step: number;
+  readonly leaves: ReadonlyMap<number, readonly AuditReport[]>;
+}
+
+/** Leaves that were audited in committed steps. */
+export interface AuditCounts {
+  readonly leaves: number;
+  /** Leaves that members have computed differently. */
+  readonly mismatches: number;
+  /** Of these, those of which nobody knows who was right. */
+  readonly unresolved: number;
+}
+
 /** "`accuserId` lost its link to `accusedId`." */
 export interface Accusation {
   readonly accuserId: number;
@@ -307,6 +332,7 @@ export function initialRunState(
     failedSave: undefined,
     digests: undefined,
     dispute: undefined,
+    ...{ audited: { leaves: 0, mismatches: 0, unresolved: 0 }, suspicion: undefined },
     agreed: digest === undefined ? undefined : { step, digest },
     initialDigest: undefined,
     layout: undefined,

@@ -1,3 +1,5 @@
+import type { AuditCounts } from "./run-state.ts";
+
 /** How a run ended, and what it gives: the content of `summary.json`. */
 export interface RunSummary {
   /**
@@ -27,5 +29,7 @@ export interface RunSummary {
   readonly workerRestarts: number;
   /** The step of the newest checkpoint on disk; null when there is none. */
   readonly checkpointStep: number | null;
+  /** With audits: leaves that were computed twice in this start of the run, and how often they differed. */
+  readonly audit?: AuditCounts;
   readonly error?: { readonly code: string; readonly message: string };
 }

@@ -3,6 +3,7 @@ import type { Computed, Ready } from "../protocol/messages.ts";
 import { compareReports } from "./compare-reports.ts";
 import { divideLeaves, noteLeafTimes } from "./divide-leaves.ts";
 import { isEvaluationStep } from "./evaluation.ts";
+import { auditsAt, passesAudit } from "./judge-audits.ts";
 import { noteCommit } from "./record-commits.ts";
 import { ASSIGNED_AHEAD, type RunPlan } from "./run-plan.ts";
 import type { RunState } from "./run-state.ts";
@@ -20,7 +21,8 @@ export function assignAhead(turn: Turn): void {
   for (let next = turn.state.assignedThrough; next < end; next++) {
     const ranges = divideLeaves(turn);
     update(turn, { assigned: withEntry(turn.state.assigned, next, ranges) });
-    emit(turn, { type: "assign", generation, step: next, members, ranges });
+    const audits = auditsAt(turn.state, next);
+    emit(turn, { type: "assign", generation, step: next, members, ranges, audits });
   }
   const assignedThrough = Math.max(turn.state.assignedThrough, end);
   update(turn, { assignedThrough, phase: { type: "training" } });
@@ -69,6 +71,7 @@ export function onReady(turn: Turn, workerId: number, message: Ready): void {
 }
 
 function judgeStep(turn: Turn, ready: ReadonlyMap<number, Ready>): void {
+  if (!passesAudit(turn, ready)) return;
   const { step } = turn.state;
   const told = new Map(
     [...ready].map(([id, { lossSum, gradientNorm }]) => [id, `${lossSum} ${gradientNorm}`]),

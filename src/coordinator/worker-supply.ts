@@ -4,6 +4,7 @@ import type { ValidationBatches } from "../data/validation-batches.ts";
 import type { Link } from "../protocol/link.ts";
 import { stateFrames } from "../protocol/state-frames.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
+import { auditedBy } from "./audits-of.ts";
 import type { RunEffect } from "./run-effects.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
 import { asBytes, type TokenFeed } from "./token-feed.ts";
@@ -35,15 +36,30 @@ export class WorkerSupply {
     linkOf(welcome.workerId)?.send({ type, ...welcome, configuration, meshSecret, runId });
   }
 
-  /** Sends each member its leaves of a step. @throws {TrainerError} ERR_DATA_DAMAGED. */
+  /** Sends each member its leaves of a step, and those of others that it audits. @throws {TrainerError} ERR_DATA_DAMAGED. */
   async assign(effect: Extract<RunEffect, { readonly type: "assign" }>): Promise<void> {
     const { feed, linkOf } = this.#options;
-    const { generation, step, members, ranges } = effect;
+    const { generation, step, members, ranges, audits } = effect;
     const tokens = await feed.leaves(step, ranges);
+    const audited = await feed.leaves(
+      step,
+      audits.map(({ leaf }) => ({ lo: leaf, hi: leaf + 1 })),
+    );
     if (generation !== this.#options.generation()) return;
     members.forEach((workerId, i) => {
+      const { lo, hi } = defined(ranges[i], "a member's leaves");
+      const audit = auditedBy(audits, workerId);
+      const others = audit.filter((leaf) => leaf < lo || leaf >= hi);
+      const ofOthers = others.map((leaf) => {
+        const index = audits.findIndex((one) => one.leaf === leaf);
+        return defined(audited[index], "an audited leaf's tokens");
+      });
       const own = defined(tokens[i], "a member's tokens");
-      linkOf(workerId)?.send({ type: "assign", generation, step, ranges, tokens: own });
+      const all = ofOthers.length === 0 ? own : Buffer.concat([own, ...ofOthers]);
+      linkOf(workerId)?.send({
+        ...{ type: "assign", generation, step, ranges, tokens: all },
+        ...(audit.length === 0 ? {} : { audit }),
+      });
     });
   }
 

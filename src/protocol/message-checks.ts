@@ -16,9 +16,10 @@ import {
   text,
   uint32,
 } from "./field-checks.ts";
-import { MAX_WORKERS } from "./limits.ts";
+import { MAX_AUDITED_LEAVES, MAX_WORKERS } from "./limits.ts";
 import {
   type Assign,
+  type AuditedLeaf,
   type Commit,
   type Computed,
   type DigestReport,
@@ -184,6 +185,9 @@ export const MESSAGE_CHECKS: {
     computeMs: duration,
     exchangeMs: duration,
     badLeaf: { optional: leafIndex },
+    audited: {
+      optional: list(object<AuditedLeaf>({ leaf: leafIndex, digest }), MAX_AUDITED_LEAVES),
+    },
   }),
   digest: object<DigestReport>({ type: type("digest"), step: uint32, digest }),
   evaluated: object<Evaluated>({
@@ -221,7 +225,13 @@ export const MESSAGE_CHECKS: {
   }),
   reject: object<Reject>({ type: type("reject"), code: errorCode, message: reason }),
   form: object<Form>({ type: type("form"), ...moment, members }),
-  assign: object<Assign>({ type: type("assign"), ...moment, ranges, tokens }),
+  assign: object<Assign>({
+    type: type("assign"),
+    ...moment,
+    ranges,
+    tokens,
+    audit: { optional: list(leafIndex, MAX_AUDITED_LEAVES) },
+  }),
   commit: object<Commit>({
     type: type("commit"),
     ...moment,

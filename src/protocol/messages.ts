@@ -100,6 +100,14 @@ export interface Ready extends Moment {
   readonly exchangeMs: number;
   /** When the sum is not finite: the first of my leaves that is not finite by itself, if one is. */
   readonly badLeaf?: number;
+  /** Of the leaves that `assign` named in `audit`. */
+  readonly audited?: readonly AuditedLeaf[];
+}
+
+/** What I have found in a leaf: the SHA-256 of its gradient, f32 little-endian, followed by its loss sum. */
+export interface AuditedLeaf {
+  readonly leaf: number;
+  readonly digest: string;
 }
 
 /**
@@ -207,8 +215,16 @@ export interface Assign extends Moment {
   readonly type: "assign";
   /** By member, in the order of `form`; contiguous, together [0, M). */
   readonly ranges: readonly LeafRange[];
-  /** uint32 little-endian tokens of your leaves: [numLeaves · microBatchSize · (contextLength + 1)]. */
+  /**
+   * uint32 little-endian tokens of your leaves, then of those in `audit` that are not yours:
+   * [numLeaves · microBatchSize · (contextLength + 1)].
+   */
   readonly tokens: Uint8Array;
+  /**
+   * Leaves of which I want a digest, ascending. Those that are not yours are computed for that alone: they
+   * are not part of your partials.
+   */
+  readonly audit?: readonly number[];
 }
 
 /** "All hold the sum of `step`: it counts. Update." Or, with `skip`: go on without an update. */

@@ -6,6 +6,7 @@ import type { LeafFold } from "../collective/leaf-fold.ts";
 import type { EngineDescription } from "../engine/engine.ts";
 import type { Assign, Commit, Welcome } from "../protocol/messages.ts";
 import { errorOf } from "./error-of.ts";
+import { LeafAudit } from "./leaf-audit.ts";
 import type { Stamped, ToCommunication, ToCompute, Told, WorkMessage } from "./thread-messages.ts";
 import type { StepSums, Trainer } from "./trainer.ts";
 import {
@@ -52,6 +53,7 @@ export class ComputeThread {
   /** Whether parameters and moments are those of a step, and not half of them. */
   #hasState: boolean = false;
   #fold: LeafFold | undefined;
+  #audit: LeafAudit | undefined;
   #ended: Ended | undefined;
   #failure: unknown;
   #wake: () => void = () => undefined;
@@ -228,6 +230,9 @@ export class ComputeThread {
       case "leaf":
         await this.#leaf(generation);
         return;
+      case "audit":
+        await this.#auditLeaf(generation);
+        return;
       case "report":
         await this.#report(generation);
         return;
@@ -270,6 +275,7 @@ export class ComputeThread {
     const startMs = this.#profiler.now();
     const range = defined(ranges[this.#state.memberIndex], "this member's leaves");
     this.#fold = this.#means.trainer.beginFold(range);
+    this.#audit = new LeafAudit(assign, range);
     this.#computeMs = 0;
     this.#means.tell({ type: "begin", generation, step, ranges });
     this.#state = taskDone(this.#state, { type: "begin", assign });
@@ -291,6 +297,8 @@ export class ComputeThread {
     this.#computeMs += performance.now() - startMs;
     // A new generation may have been heard meanwhile: the fold is void.
     if (generation !== this.#state.generation) return;
+    // Before its buffer becomes a node's.
+    this.#audit?.note(leaf, fold.nextBuffer());
     const foldStartMs = this.#profiler.now();
     const partial = fold.endLeaf();
     if (partial !== undefined) {
@@ -309,6 +317,21 @@ export class ComputeThread {
     this.#state = leavesDone(this.#state);
   }
 
+  /** Computes a leaf of others: its digest is reported, its gradient is part of no sum. */
+  async #auditLeaf(generation: number): Promise<void> {
+    const { step, assigned } = this.#state;
+    const { tokens } = defined(assigned.get(step), "the step's assignment");
+    const audit = defined(this.#audit, "the audit of this step");
+    const { leaf, leafIndex } = defined(audit.takeNext(), "a leaf to audit");
+    const startMs = this.#profiler.now();
+    const vector = await this.#means.trainer.auditLeaf(tokens, leafIndex);
+    // A new generation may have been heard meanwhile.
+    if (generation !== this.#state.generation) return;
+    audit.note(leaf, vector);
+    this.#profiler.end("audit", startMs, leaf);
+    this.#state = taskDone(this.#state, { type: "audit" });
+  }
+
   /** Says what the sum is; where it is not finite, whose leaf is to blame. */
   async #report(generation: number): Promise<void> {
     const { step } = this.#state;
@@ -319,7 +342,11 @@ export class ComputeThread {
     // A new generation may have been heard meanwhile: the sum is void.
     if (generation !== this.#state.generation) return;
     const times = { computeMs: this.#computeMs, exchangeMs };
-    const found = badLeaf === undefined ? {} : { badLeaf };
+    const audited = defined(this.#audit, "the audit of this step").found;
+    const found = {
+      ...(badLeaf === undefined ? {} : { badLeaf }),
+      ...(audited.length === 0 ? {} : { audited }),
+    };
     this.#say({ type: "ready", generation, step, ...sums, ...times, ...found });
     this.#state = taskDone(this.#state, { type: "report" });
   }

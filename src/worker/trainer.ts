@@ -38,6 +38,8 @@ export class Trainer {
   readonly #profiler: Profiler;
   #sums: StepSums = { lossSum: 0, gradientNorm: 0 };
   #snapshot: SharedArrayBuffer | undefined;
+  /** A gradient that takes part in nothing; made when the first audit comes. */
+  #audited: Float32Array | undefined;
   /** Buffers for copies of sums that are not on their way. */
   readonly #sumBuffers: SharedArrayBuffer[] = [];
 
@@ -101,6 +103,17 @@ export class Trainer {
     const { numParams } = memory.map;
     const block = leafBlock(tokens, leafIndex, configuration);
     vector[numParams] = await engine.gradient(block, vector.subarray(0, numParams));
+  }
+
+  /**
+   * Computes a leaf that is none of this worker's: the buffers of its own hold partials on their way.
+   *
+   * @returns f32[numParams + 1], the same vector each time.
+   */
+  async auditLeaf(tokens: Uint8Array, leafIndex: number): Promise<Float32Array> {
+    this.#audited ??= new Float32Array(this.#options.memory.map.numParams + 1);
+    await this.leaf(tokens, leafIndex, this.#audited);
+    return this.#audited;
   }
 
   /** Whether a leaf's loss and gradient are finite; computes it again, over the fold's buffers. */

@@ -1,6 +1,7 @@
-import { assert, assertNever } from "../base/assert.ts";
+import { assert, assertNever, defined } from "../base/assert.ts";
 import { TrainerError } from "../base/errors.ts";
 import type { Assign, Commit, Evaluate, Form, Moment, SendSnapshot } from "../protocol/messages.ts";
+import { othersOf } from "./leaf-audit.ts";
 
 /** What the compute thread has been asked and how far it is. A value: pure functions make new ones. */
 export interface WorkState {
@@ -12,6 +13,8 @@ export interface WorkState {
   /** Assignments of this generation, by step. */
   readonly assigned: ReadonlyMap<number, Assign>;
   readonly attempt: Attempt;
+  /** Leaves of others in the current attempt that are still to be computed, to compare. */
+  readonly numAudits: number;
   readonly commit: Commit | undefined;
   readonly evaluations: readonly Evaluate[];
   /** Steps after which a snapshot was asked for, and not taken yet. */
@@ -39,6 +42,8 @@ export type Task =
   | { readonly type: "begin"; readonly assign: Assign }
   /** Computes the fold's next leaf. */
   | { readonly type: "leaf" }
+  /** Computes the next leaf of others, to compare. */
+  | { readonly type: "audit" }
   /** Computes the norm of the sum and reports. */
   | { readonly type: "report" }
   | { readonly type: "evaluate"; readonly evaluate: Evaluate }
@@ -49,6 +54,7 @@ export type Task =
 export function initialWorkState(step: number): WorkState {
   return {
     ...{ generation: 0, step, memberIndex: -1, assigned: new Map(), attempt: "none" },
+    numAudits: 0,
     ...{ commit: undefined, evaluations: [], replay: undefined },
     ...{ snapshots: [], isSnapshotLeaving: false },
     ...{ isOrphan: false, hasSum: false },
@@ -154,6 +160,9 @@ export function nextTask(state: WorkState): Task | undefined {
   if (state.isOrphan) return commit === undefined ? { type: "hold" } : { type: "update", commit };
   if (snapshots.includes(step) && !isSnapshotLeaving) return { type: "snapshot", step };
   if (commit !== undefined) return { type: "update", commit };
+  // While the exchange is under way; a report has what all audits have found.
+  const isPastLeaves = attempt === "exchanging" || attempt === "summed";
+  if (isPastLeaves && state.numAudits > 0) return { type: "audit" };
   if (attempt === "summed") return { type: "report" };
   const evaluate = evaluations[0];
   if (evaluate !== undefined) return { type: "evaluate", evaluate };
@@ -178,9 +187,15 @@ export function taskDone(state: WorkState, task: Task): WorkState {
       const step = state.step + 1;
       return { ...state, assigned, step, attempt: "none", commit: undefined, hasSum: false };
     }
-    case "begin":
+    case "begin": {
+      const { audit = [], ranges } = task.assign;
+      const range = defined(ranges[state.memberIndex], "this member's leaves");
+      const numAudits = othersOf(audit, range).length;
       // The exchange takes the buffer of the sum.
-      return { ...state, attempt: "computing", hasSum: false };
+      return { ...state, attempt: "computing", hasSum: false, numAudits };
+    }
+    case "audit":
+      return { ...state, numAudits: state.numAudits - 1 };
     case "leaf":
       return state;
     case "report":

@@ -80,6 +80,8 @@ export class SimulatedWorker {
   isFrozen: boolean = false;
   /** What a leaf takes, as it says. */
   leafMs = 1;
+  /** So many of the digests of leaves that it tells from now on are wrong. */
+  numWrong = 0;
   /** Says that it has computed, but its peers get nothing. */
   isMute: boolean = false;
   /** Does nothing more, though its link lives. */
@@ -140,9 +142,19 @@ export class SimulatedWorker {
     } else {
       this.#attempt = "ready";
       const lossSum = this.badSteps.has(step) ? Number.NaN : lossOf(this.parameters, step);
+      const { audit = [] } = defined(this.#assigned.get(step), "an assignment");
+      const audited = audit.map((leaf) => ({ leaf, digest: this.#digestOf(leaf) }));
       const times = { computeMs: this.leafMs * this.#numLeaves, exchangeMs: 1 };
-      this.outbox.push({ type: "ready", generation, step, lossSum, gradientNorm: 1, ...times });
+      const found = audited.length === 0 ? times : { ...times, audited };
+      this.outbox.push({ type: "ready", generation, step, lossSum, gradientNorm: 1, ...found });
     }
+  }
+
+  #digestOf(leaf: number): string {
+    const digest = String(hash32(this.parameters, [this.step, leaf]));
+    if (this.numWrong === 0) return digest;
+    this.numWrong -= 1;
+    return `${digest}, but for worker ${this.id}`;
   }
 
   /** Gives up the fleet that it was in, and says what it keeps. */

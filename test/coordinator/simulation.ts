@@ -1,5 +1,6 @@
 import { assert, defined } from "../../src/base/assert.ts";
 import type { Random } from "../../src/base/random.ts";
+import { auditedBy } from "../../src/coordinator/audits-of.ts";
 import { formerRunOf } from "../../src/coordinator/read-former-run.ts";
 import type {
   CheckpointFacts,
@@ -59,7 +60,7 @@ export const SMALL_PLAN: RunPlan = {
   runId: "simulated",
   ...{ steps: 12, numLeaves: 5, tokensPerStep: 10, evaluateEvery: 4, checkpointEvery: 5 },
   ...{ numEvaluationBatches: 3, evaluationTokens: 30, minWorkers: 2, allReduce: "mesh" },
-  ...{ canReunite: true, dividesBySpeed: true },
+  ...{ canReunite: true, dividesBySpeed: true, audit: { rate: 0, seed: 1 } },
   ...{ maxSkippedSteps: 2, allowsMixedEngines: false },
   limits: DEFAULT_WAIT_LIMITS,
 };
@@ -364,7 +365,9 @@ export class Simulation {
         this.#deliver(effect.workerId, effect.reject);
         return;
       case "assign":
-        for (const workerId of effect.members) this.#deliver(workerId, effect);
+        for (const workerId of effect.members) {
+          this.#deliver(workerId, { ...effect, audit: auditedBy(effect.audits, workerId) });
+        }
         return;
       case "evaluate":
         this.#deliver(effect.workerId, effect);

@@ -106,6 +106,7 @@ const byType: { readonly [T in Message["type"]]: fc.Arbitrary<Extract<Message, {
       computeMs: duration,
       exchangeMs: duration,
       badLeaf: fc.nat(1000),
+      audited: fc.array(fc.record({ leaf: fc.nat(1000), digest }), { maxLength: 4 }),
     },
     {
       requiredKeys: [
@@ -146,13 +147,17 @@ const byType: { readonly [T in Message["type"]]: fc.Arbitrary<Extract<Message, {
   }),
   reject: fc.record({ type: fc.constant("reject"), code, message: line }),
   form: fc.record({ type: fc.constant("form"), generation, step, members }),
-  assign: fc.record({
-    type: fc.constant("assign"),
-    generation,
-    step,
-    ranges,
-    tokens: wholeFloats(50),
-  }),
+  assign: fc.record(
+    {
+      type: fc.constant("assign"),
+      generation,
+      step,
+      ranges,
+      tokens: wholeFloats(50),
+      audit: fc.array(fc.nat(1000), { maxLength: 4 }),
+    },
+    { requiredKeys: ["type", "generation", "step", "ranges", "tokens"] },
+  ),
   commit: fc.record({
     type: fc.constant("commit"),
     generation,

@@ -80,6 +80,29 @@ test("a worker that is eight times as slow gets fewer leaves, and the bits are t
   expect(commits.some((event) => Number(sharesOf(event)[slowId]) < 4)).toBe(true);
 });
 
+test("a worker whose gradients have a wrong bit is found by two others before a step counts", async () => {
+  const { run, coordinator, faulty } = await startWithFault(3, "wrong@computing", ["--audit", "1"]);
+  await complete(coordinator);
+  const { code } = await faulty.exit;
+  expect(code, faulty.output()).toBe(1);
+  expect(faulty.output()).toContain("ERR_REPLICA_DIVERGED");
+  expect(eventsOf(run, "lost")).toMatchObject([
+    { workerId: idOf(run, faulty), step: 0, code: "ERR_REPLICA_DIVERGED" },
+  ]);
+  const summary = summaryOf(run);
+  expect(summary).toMatchObject({ status: "completed", parameterDigest: undisturbedDigest });
+  // The other two agree in each of 60 steps of 8 leaves: what they computed twice was the same leaf.
+  expect(summary.audit).toMatchObject({ leaves: 480, unresolved: 0 });
+  expect(coordinator.output()).toMatch(/computed twice, \d+ computed differently/);
+});
+
+test("audits are refused together with engines that differ", async () => {
+  const args = ["coordinator", "--data", data, "--run", newRun(), "--audit", "0.5"];
+  const refused = smallinit([...args, "--mixed-engines"]);
+  expect((await refused.exit).code).toBe(2);
+  expect(refused.output()).toMatch(/^ERR_USAGE: --audit 0.5 compares bits.*Leave one of them out/m);
+});
+
 /** How many leaves each worker has, as a line of events.jsonl says. */
 function sharesOf(event: Record<string, unknown> | undefined): readonly number[] {
   const leaves = Object(event).leaves as readonly { readonly lo: number; readonly hi: number }[];

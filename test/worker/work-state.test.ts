@@ -50,6 +50,19 @@ function readyAtStep0(): WorkState {
 }
 
 describe("a worker's tasks", () => {
+  test("have the audits of others' leaves after its own, and before its report", () => {
+    const audited = { ...assign(1, 0), audit: [0, 1] };
+    const member = asked(initialWorkState(0), form(1, 0), audited);
+    const exchanging = leavesDone(done(member, "begin"));
+    const summed = takeSum(exchanging, { generation: 1, step: 0 });
+    for (const state of [exchanging, summed]) expect(nextTask(state)).toEqual({ type: "audit" });
+    const checked = done(summed, "audit");
+    expect(nextTask(checked)).toEqual({ type: "report" });
+    expect(nextTask(done(exchanging, "audit"))).toBeUndefined();
+    // Another generation ends them with its step.
+    expect(nextTask(asked(summed, form(2, 0)))).toBeUndefined();
+  });
+
   test("follow one another through a step, and into the next", () => {
     const ready = readyAtStep0();
     expect(nextTask(ready)).toBeUndefined();
