@@ -12,13 +12,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { medianOf } from "../../dist/base/median.js";
-import {
-  gradientName,
-  INPUTS,
-  LOSS,
-  TARGETS,
-  traceGradient,
-} from "../../dist/compiler/model-programs.js";
+import { gradientName, INPUTS, LOSS, TARGETS } from "../../dist/compiler/model-programs.js";
 import { optimize } from "../../dist/compiler/optimize.js";
 import { flattenParameters } from "../../dist/compiler/passes/flat-parameters.js";
 import { optimizeForTensorflow } from "../../dist/compiler/tensorflow/optimize-for-tensorflow.js";
@@ -27,9 +21,9 @@ import { GradientDestinations } from "../../dist/engine/gradient-destinations.js
 import { loadTensorflow } from "../../dist/engine/load-tensorflow.js";
 import { compileOnnxProgram, tensorOver } from "../../dist/engine/onnx-program.js";
 import { compileTensorflowProgram } from "../../dist/engine/tensorflow-program.js";
-import { initialParameters } from "../../dist/model/initial-parameters.js";
-import { parameterLayout } from "../../dist/model/parameter-layout.js";
+import { fillPage } from "./compiler-page.mjs";
 import { SIZES } from "./sizes.mjs";
+import { tracedStep } from "./traced-step.mjs";
 
 /** Steps of one measurement. */
 const STEPS = { s: 6, m: 1, b: 1 };
@@ -67,7 +61,7 @@ for (const engine of options.engines.split(",")) {
 }
 
 async function measure(engine, size) {
-  const setup = setupOf(SIZES[size]);
+  const setup = tracedStep(SIZES[size]);
   const compile = engine === "onnx" ? compileForOnnx : compileForTensorflow;
   const whole = await compile(setup, new Set());
   await secondsOf(whole, 1);
@@ -87,24 +81,6 @@ async function measure(engine, size) {
     if (!options["no-write"]) keep({ engine, size, pass, percent });
   }
   await whole.dispose();
-}
-
-function setupOf({ block, ...shape }) {
-  const model = {
-    ...shape,
-    ...{ ffn: "geglu", ffnSize: 3 * shape.embeddingSize, positions: "rotary", norm: "pre" },
-    ...{ smallInit: true, embedNorm: true, layerNormEpsilon: 1e-5, bias: true },
-  };
-  const blockShape = { numSequences: block, length: shape.contextLength };
-  const ids = Int32Array.from(
-    { length: block * shape.contextLength },
-    (_, i) => (i * 7919) % shape.vocabSize,
-  );
-  return {
-    ...{ model, blockShape, ids, places: parameterLayout(model).tensors },
-    parameters: initialParameters(model, 1),
-    traced: traceGradient(model, blockShape),
-  };
 }
 
 async function compileForOnnx({ traced, places, parameters, ids, blockShape }, without) {
@@ -161,7 +137,6 @@ async function secondsOf(program, numSteps) {
 /** Merges a result into the raw numbers, and writes the table between the marks of the page. */
 function keep({ engine, size, pass, percent }) {
   const path = fileURLToPath(new URL("../../docs/passes.json", import.meta.url));
-  const page = fileURLToPath(new URL("../../docs/COMPILER.md", import.meta.url));
   const results = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : {};
   results[pass] = { ...results[pass], [`${engine} ${size}`]: Number(percent.toFixed(1)) };
   writeFileSync(path, `${JSON.stringify(results, null, 2)}\n`);
@@ -175,9 +150,5 @@ function keep({ engine, size, pass, percent }) {
     `| --- | --- |${" ---: |".repeat(columns.length)}`,
     ...rows,
   ].join("\n");
-  const text = readFileSync(page, "utf8");
-  const [begin, end] = ["<!-- passes -->", "<!-- end of passes -->"];
-  const [before, rest] = text.split(begin);
-  const [, after] = rest.split(end);
-  writeFileSync(page, `${before}${begin}\n\n${table}\n\n${end}${after}`);
+  fillPage("passes", table);
 }
