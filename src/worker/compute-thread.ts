@@ -2,13 +2,12 @@ import { assert, assertNever, defined } from "../base/assert.ts";
 import { TrainerError } from "../base/errors.ts";
 import { noProfiler, type Profiler, type SpanName } from "../base/profiler.ts";
 import type { TensorPlace } from "../base/tensor-place.ts";
-import type { LeafFold } from "../collective/leaf-fold.ts";
 import type { EngineDescription } from "../engine/engine.ts";
 import type { Assign, Commit, Welcome } from "../protocol/messages.ts";
 import { errorOf } from "./error-of.ts";
-import { LeafAudit } from "./leaf-audit.ts";
+import { StepWork } from "./step-work.ts";
 import type { Stamped, ToCommunication, ToCompute, Told, WorkMessage } from "./thread-messages.ts";
-import type { StepSums, Trainer } from "./trainer.ts";
+import { areFinite, type Trainer } from "./trainer.ts";
 import {
   type Attempt,
   initialWorkState,
@@ -45,6 +44,8 @@ export interface Ended {
 /**
  * The thread that computes: one task after another, each as short as a leaf, and between any two the
  * event loop, so that a new generation or the end of the run is heard.
+ *
+ * Long, since everything that it hears and everything that it does has its place in a switch here.
  */
 export class ComputeThread {
   readonly #means: ComputeMeans;
@@ -52,13 +53,10 @@ export class ComputeThread {
   #workerId: number;
   /** Whether parameters and moments are those of a step, and not half of them. */
   #hasState: boolean = false;
-  #fold: LeafFold | undefined;
-  #audit: LeafAudit | undefined;
+  #work: StepWork | undefined;
   #ended: Ended | undefined;
   #failure: unknown;
   #wake: () => void = () => undefined;
-  #computeMs = 0;
-  #computedAtMs = 0;
   readonly #profiler: Profiler;
   /** When the update before this step ended. */
   #stepStartMs = 0;
@@ -221,20 +219,16 @@ export class ComputeThread {
   }
 
   async #do(task: Task): Promise<void> {
-    const { generation, step } = this.#state;
+    const { step } = this.#state;
     const { trainer } = this.#means;
     switch (task.type) {
       case "begin":
         this.#begin(task.assign);
         return;
       case "leaf":
-        await this.#leaf(generation);
-        return;
       case "audit":
-        await this.#auditLeaf(generation);
-        return;
       case "report":
-        await this.#report(generation);
+        await this.#workOn(task);
         return;
       case "update":
         this.#update(task.commit);
@@ -272,94 +266,36 @@ export class ComputeThread {
 
   #begin(assign: Assign): void {
     const { generation, step, ranges } = assign;
+    const { trainer, tell } = this.#means;
     const startMs = this.#profiler.now();
     const range = defined(ranges[this.#state.memberIndex], "this member's leaves");
-    this.#fold = this.#means.trainer.beginFold(range);
-    this.#audit = new LeafAudit(assign, range);
-    this.#computeMs = 0;
-    this.#means.tell({ type: "begin", generation, step, ranges });
+    const isVoid = () => generation !== this.#state.generation;
+    this.#work = new StepWork({
+      ...{ assign, range, trainer, profiler: this.#profiler, isVoid },
+      tell: (message) => tell(message),
+    });
+    tell({ type: "begin", generation, step, ranges });
     this.#state = taskDone(this.#state, { type: "begin", assign });
     this.#profiler.end("begin", startMs);
-    // More workers than leaves: some only take part in the exchange.
-    if (this.#fold.nextLeaf === undefined) this.#endLeaves();
+    this.#endLeaves(this.#work);
   }
 
-  async #leaf(generation: number): Promise<void> {
-    const { step, assigned, memberIndex } = this.#state;
-    const fold = defined(this.#fold, "the fold of this step");
-    const leaf = defined(fold.nextLeaf, "the next leaf");
-    const { tokens, ranges } = defined(assigned.get(step), "the step's assignment");
-    const range = defined(ranges[memberIndex], "this member's leaves");
-    const startMs = performance.now();
-    const leafStartMs = this.#profiler.now();
-    await this.#means.trainer.leaf(tokens, leaf - range.lo, fold.nextBuffer());
-    this.#profiler.end("leaf", leafStartMs, leaf);
-    this.#computeMs += performance.now() - startMs;
-    // A new generation may have been heard meanwhile: the fold is void.
+  /** A part of the step's work; void when a new generation has been heard meanwhile. */
+  async #workOn(task: Extract<Task, { readonly type: "leaf" | "audit" | "report" }>) {
+    const { generation } = this.#state;
+    const work = defined(this.#work, "the work of this step");
+    if (task.type === "leaf") await work.leaf();
+    else if (task.type === "audit") await work.auditLeaf();
+    else await work.report();
     if (generation !== this.#state.generation) return;
-    // Before its buffer becomes a node's.
-    this.#audit?.note(leaf, fold.nextBuffer());
-    const foldStartMs = this.#profiler.now();
-    const partial = fold.endLeaf();
-    if (partial !== undefined) {
-      const { node, vector } = partial;
-      const { byteOffset } = vector;
-      this.#means.tell({ type: "partial", generation, step, node, byteOffset });
-    }
-    this.#profiler.end("tree fold", foldStartMs, leaf);
-    if (fold.nextLeaf === undefined) this.#endLeaves();
+    if (task.type === "leaf") this.#endLeaves(work);
+    else this.#state = taskDone(this.#state, task);
   }
 
-  #endLeaves(): void {
-    const { generation, step } = this.#state;
-    this.#computedAtMs = performance.now();
-    this.#say({ type: "computed", generation, step });
+  #endLeaves(work: StepWork): void {
+    if (work.hasLeaf) return;
+    work.endLeaves();
     this.#state = leavesDone(this.#state);
-  }
-
-  /** Computes a leaf of others: its digest is reported, its gradient is part of no sum. */
-  async #auditLeaf(generation: number): Promise<void> {
-    const { step, assigned } = this.#state;
-    const { tokens } = defined(assigned.get(step), "the step's assignment");
-    const audit = defined(this.#audit, "the audit of this step");
-    const { leaf, leafIndex } = defined(audit.takeNext(), "a leaf to audit");
-    const startMs = this.#profiler.now();
-    const vector = await this.#means.trainer.auditLeaf(tokens, leafIndex);
-    // A new generation may have been heard meanwhile.
-    if (generation !== this.#state.generation) return;
-    audit.note(leaf, vector);
-    this.#profiler.end("audit", startMs, leaf);
-    this.#state = taskDone(this.#state, { type: "audit" });
-  }
-
-  /** Says what the sum is; where it is not finite, whose leaf is to blame. */
-  async #report(generation: number): Promise<void> {
-    const { step } = this.#state;
-    const { trainer } = this.#means;
-    const exchangeMs = performance.now() - this.#computedAtMs;
-    const sums = trainer.sums();
-    const badLeaf = areFinite(sums) ? undefined : await this.#findBadLeaf();
-    // A new generation may have been heard meanwhile: the sum is void.
-    if (generation !== this.#state.generation) return;
-    const times = { computeMs: this.#computeMs, exchangeMs };
-    const audited = defined(this.#audit, "the audit of this step").found;
-    const found = {
-      ...(badLeaf === undefined ? {} : { badLeaf }),
-      ...(audited.length === 0 ? {} : { audited }),
-    };
-    this.#say({ type: "ready", generation, step, ...sums, ...times, ...found });
-    this.#state = taskDone(this.#state, { type: "report" });
-  }
-
-  /** Computes this worker's leaves once more, to name one: a sum tells nothing of its terms. */
-  async #findBadLeaf(): Promise<number | undefined> {
-    const { step, assigned, memberIndex } = this.#state;
-    const { tokens, ranges } = defined(assigned.get(step), "the step's assignment");
-    const { lo, hi } = defined(ranges[memberIndex], "this member's leaves");
-    for (let leaf = lo; leaf < hi; leaf++) {
-      if (!(await this.#means.trainer.isLeafFinite(tokens, leaf - lo))) return leaf;
-    }
-    return undefined;
   }
 
   #update({ step, digest, sum, skip }: Commit): void {
@@ -373,10 +309,6 @@ export class ComputeThread {
   #say(message: Told): void {
     this.#means.tell({ type: "send", message });
   }
-}
-
-function areFinite({ lossSum, gradientNorm }: StepSums): boolean {
-  return Number.isFinite(lossSum) && Number.isFinite(gradientNorm);
 }
 
 /** What a thread with nothing to do waits for, by how far its step is. */

@@ -31,6 +31,11 @@ export interface StepSums {
   readonly gradientNorm: number;
 }
 
+/** Whether a step's sums can be used for an update. */
+export function areFinite({ lossSum, gradientNorm }: StepSums): boolean {
+  return Number.isFinite(lossSum) && Number.isFinite(gradientNorm);
+}
+
 /** The arithmetic of a worker's part in a run: leaves, updates, evaluation, copies. */
 export class Trainer {
   readonly #options: TrainerOptions;

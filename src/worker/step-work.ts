@@ -1,0 +1,110 @@
+import { defined } from "../base/assert.ts";
+import type { Profiler } from "../base/profiler.ts";
+import type { LeafFold } from "../collective/leaf-fold.ts";
+import type { Assign, LeafRange, Ready } from "../protocol/messages.ts";
+import { LeafAudit } from "./leaf-audit.ts";
+import type { ToCommunication } from "./thread-messages.ts";
+import { areFinite, type Trainer } from "./trainer.ts";
+
+/** What a step is computed with. */
+export interface StepWorkOptions {
+  readonly assign: Assign;
+  /** This member's leaves of it. */
+  readonly range: LeafRange;
+  readonly trainer: Trainer;
+  readonly profiler: Profiler;
+  /**
+   * Whether a new generation has been heard: what was under way counts for nothing, and is told to nobody.
+   */
+  isVoid(): boolean;
+  /** To the communication thread. */
+  tell(message: ToCommunication): void;
+}
+
+/** One try at one step: a member's leaves, those it audits, and its report. */
+export class StepWork {
+  readonly #options: StepWorkOptions;
+  readonly #fold: LeafFold;
+  readonly #audit: LeafAudit;
+  #computeMs = 0;
+  #computedAtMs = 0;
+
+  constructor(options: StepWorkOptions) {
+    const { assign, range, trainer } = options;
+    this.#options = options;
+    this.#fold = trainer.beginFold(range);
+    this.#audit = new LeafAudit(assign, range);
+  }
+
+  /** Whether a leaf of its own is left; none at once with more workers than leaves. */
+  get hasLeaf(): boolean {
+    return this.#fold.nextLeaf !== undefined;
+  }
+
+  /** Tells that the leaves are done. */
+  endLeaves(): void {
+    const { generation, step } = this.#options.assign;
+    this.#computedAtMs = performance.now();
+    this.#options.tell({ type: "send", message: { type: "computed", generation, step } });
+  }
+
+  /** Computes the next leaf, and tells the node that it completes. */
+  async leaf(): Promise<void> {
+    const { assign, range, trainer, profiler, tell } = this.#options;
+    const { generation, step, tokens } = assign;
+    const leaf = defined(this.#fold.nextLeaf, "the next leaf");
+    const startMs = performance.now();
+    const leafStartMs = profiler.now();
+    await trainer.leaf(tokens, leaf - range.lo, this.#fold.nextBuffer());
+    profiler.end("leaf", leafStartMs, leaf);
+    this.#computeMs += performance.now() - startMs;
+    if (this.#options.isVoid()) return;
+    // Before its buffer becomes a node's.
+    this.#audit.note(leaf, this.#fold.nextBuffer());
+    const foldStartMs = profiler.now();
+    const partial = this.#fold.endLeaf();
+    if (partial !== undefined) {
+      const { node, vector } = partial;
+      const { byteOffset } = vector;
+      tell({ type: "partial", generation, step, node, byteOffset });
+    }
+    profiler.end("tree fold", foldStartMs, leaf);
+  }
+
+  /** Computes a leaf of others: its digest is reported, its gradient is part of no sum. */
+  async auditLeaf(): Promise<void> {
+    const { assign, trainer, profiler } = this.#options;
+    const { leaf, leafIndex } = defined(this.#audit.takeNext(), "a leaf to audit");
+    const startMs = profiler.now();
+    const vector = await trainer.auditLeaf(assign.tokens, leafIndex);
+    if (this.#options.isVoid()) return;
+    this.#audit.note(leaf, vector);
+    profiler.end("audit", startMs, leaf);
+  }
+
+  /** Says what the sum is; where it is not finite, whose leaf is to blame. */
+  async report(): Promise<void> {
+    const { assign, trainer, tell } = this.#options;
+    const { generation, step } = assign;
+    const exchangeMs = performance.now() - this.#computedAtMs;
+    const sums = trainer.sums();
+    const badLeaf = areFinite(sums) ? undefined : await this.#findBadLeaf();
+    if (this.#options.isVoid()) return;
+    const audited = this.#audit.found;
+    const message: Ready = {
+      ...{ type: "ready", generation, step, ...sums, computeMs: this.#computeMs, exchangeMs },
+      ...(badLeaf === undefined ? {} : { badLeaf }),
+      ...(audited.length === 0 ? {} : { audited }),
+    };
+    tell({ type: "send", message });
+  }
+
+  /** Computes this worker's leaves once more, to name one: a sum tells nothing of its terms. */
+  async #findBadLeaf(): Promise<number | undefined> {
+    const { assign, range, trainer } = this.#options;
+    for (let leaf = range.lo; leaf < range.hi; leaf++) {
+      if (!(await trainer.isLeafFinite(assign.tokens, leaf - range.lo))) return leaf;
+    }
+    return undefined;
+  }
+}
