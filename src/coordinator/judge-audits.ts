@@ -3,7 +3,7 @@ import { type Audit, auditsOf } from "./audits-of.ts";
 import { compareReports } from "./compare-reports.ts";
 import { formFleet } from "./membership.ts";
 import { rangesOf } from "./ranges-of.ts";
-import type { AuditReport, RunState } from "./run-state.ts";
+import type { AuditReport, RunState, Suspicion } from "./run-state.ts";
 import { nameOf, record, say, type Turn, update } from "./turn.ts";
 
 /** The audits of a step that is assigned, or about to be. */
@@ -27,7 +27,7 @@ export function auditsAt(state: RunState, step: number): readonly Audit[] {
  */
 export function passesAudit(turn: Turn, ready: ReadonlyMap<number, Ready>): boolean {
   const { step, suspicion, audited, members } = turn.state;
-  const former = suspicion?.step === step ? suspicion.leaves : new Map();
+  const former: Suspicion["leaves"] = suspicion?.step === step ? suspicion.leaves : new Map();
   const found = new Map(
     auditsAt(turn.state, step).map(({ leaf, workerIds }) => {
       const reports = workerIds.map((workerId) => reportOf(ready, workerId, leaf));
@@ -55,6 +55,14 @@ export function passesAudit(turn: Turn, ready: ReadonlyMap<number, Ready>): bool
   const leaves = turn.state.audited.leaves + found.size;
   update(turn, { audited: { ...turn.state.audited, leaves } });
   return true;
+}
+
+/** Says, once in a generation of one member, that there is nobody to audit it. */
+export function warnOfNoAuditor(turn: Turn): void {
+  const { plan, members, division, generation } = turn.state;
+  if (plan.audit.rate === 0 || members.length > 1 || division !== undefined) return;
+  const rest = "so no leaf is audited. Start another for that, or leave out --audit";
+  say(turn, `Generation ${generation} has one worker, ${rest}.`, "warn");
 }
 
 /** A member that tells no digest where it was asked for one differs from everybody. */

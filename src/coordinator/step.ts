@@ -3,7 +3,7 @@ import type { Computed, Ready } from "../protocol/messages.ts";
 import { compareReports } from "./compare-reports.ts";
 import { divideLeaves, noteLeafTimes } from "./divide-leaves.ts";
 import { isEvaluationStep } from "./evaluation.ts";
-import { auditsAt, passesAudit } from "./judge-audits.ts";
+import { auditsAt, passesAudit, warnOfNoAuditor } from "./judge-audits.ts";
 import { noteCommit } from "./record-commits.ts";
 import { ASSIGNED_AHEAD, type RunPlan } from "./run-plan.ts";
 import type { RunState } from "./run-state.ts";
@@ -19,6 +19,7 @@ export function assignAhead(turn: Turn): void {
   const { step, members, generation } = turn.state;
   const end = Math.min(step + ASSIGNED_AHEAD, nextPause(turn.state));
   for (let next = turn.state.assignedThrough; next < end; next++) {
+    warnOfNoAuditor(turn);
     const ranges = divideLeaves(turn);
     update(turn, { assigned: withEntry(turn.state.assigned, next, ranges) });
     const audits = auditsAt(turn.state, next);

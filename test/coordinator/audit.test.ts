@@ -186,6 +186,15 @@ describe("an audited run", () => {
     expect(run.state.agreed?.digest).toBe(undisturbedDigest);
   });
 
+  test("says once that a worker alone has no auditor", () => {
+    const { run } = inTheMiddle(1);
+    expect(run.runToEnd()).toEqual({ status: "completed" });
+    expect(warningsOf(run)).toEqual([
+      "Generation 1 has one worker, so no leaf is audited. Start another for that, or leave out --audit.",
+    ]);
+    expect(run.state.audited.leaves).toBe(0);
+  });
+
   test("ends with the undisturbed parameters whatever dies, comes or is cut off", () => {
     const faults = { ...CALM, kill: 0.01, join: 0.03, cut: 0.01, crash: 0.01, until: 900 };
     const plan = { ...PLAN, audit: { rate: 0.5, seed: 2 } };
