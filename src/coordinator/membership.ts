@@ -11,6 +11,7 @@ import type {
 import { formatHostPort } from "../transport/join-url.ts";
 import { engineFingerprint } from "./engine-fingerprint.ts";
 import { returnBatches } from "./evaluation.ts";
+import { holdingsOf } from "./holdings-of.ts";
 import { recordCommits } from "./record-commits.ts";
 import { refusalOf } from "./refusal-of.ts";
 import type { Standing } from "./run-state.ts";
@@ -71,7 +72,7 @@ function takeBack(
   const address = addressOf(hello, host);
   const place = address === undefined ? {} : { address };
   const standing: Standing = { type: "preparing", sinceMs: nowMs, step };
-  const entry = { name: hello.name, address, standing };
+  const entry = { name: hello.name, address, standing, held: { step, digest, hasSum } };
   const { reunion } = state;
   update(turn, {
     workers: withEntry(state.workers, workerId, entry),
@@ -256,7 +257,9 @@ function loseFleet(turn: Turn, mayReturn: boolean): void {
   const journal = { step, trainLoss, validationLoss, evaluatedStep, memberIds: members };
   const isAwaited = mayReturn && turn.state.plan.canReunite && !turn.state.isClosed;
   update(turn, {
-    reunion: isAwaited ? { sinceMs: turn.nowMs, journal, held: new Map() } : undefined,
+    reunion: isAwaited
+      ? { sinceMs: turn.nowMs, journal, held: holdingsOf(turn.state) }
+      : undefined,
     ...{ members: [], evaluation: undefined, digests: undefined, accusations: [] },
     ...{ computed: new Set(), ready: new Map() },
     phase: { type: "gathering", sinceMs: turn.nowMs },

@@ -45,9 +45,7 @@ export function formerRunOf(metrics: readonly Line[], events: readonly Line[]): 
   const lastEvaluation = metrics.findLast((row) => typeof row.validationLoss === "number");
   const lastFleet = ofType("generation").at(-1);
   const lastPosition = events.findLast(({ type }) => POSITIONS.has(String(type)));
-  // Where the workers were ahead of the files, rows are missing for good.
-  const gapStep = lastPosition?.type === "journal-gap" ? positionOf(lastPosition) : 0;
-  const step = Math.max(numberOf(lastRow?.step) ?? 0, gapStep);
+  const step = Math.max(numberOf(lastRow?.step) ?? 0, gapEnd(events));
   const ids = ofType("joined").map(({ workerId }) => numberOf(workerId) ?? -1);
   return {
     numStarts: ofType("start").length,
@@ -69,6 +67,19 @@ function membersLeft(events: readonly Line[], fleet: Line): readonly number[] {
   const lost = new Set(after.flatMap((one) => (one.type === "lost" ? [one.workerId] : [])));
   const members: readonly unknown[] = Array.isArray(fleet.members) ? fleet.members : [];
   return members.flatMap((id) => (typeof id === "number" && !lost.has(id) ? [id] : []));
+}
+
+/**
+ * Where the workers were ahead of the files, rows are missing for good: the steps up to this one count
+ * without them, unless the run went back since.
+ */
+function gapEnd(events: readonly Line[]): number {
+  let end = 0;
+  for (const event of events) {
+    if (event.type === "journal-gap") end = positionOf(event);
+    else if (event.type === "rewind") end = Math.min(end, positionOf(event));
+  }
+  return end;
 }
 
 /**

@@ -1,12 +1,8 @@
-import type { Held } from "../protocol/messages.ts";
 import { compareReports } from "./compare-reports.ts";
 import { formFleet, loseWorkers } from "./membership.ts";
-import type { Reunion } from "./run-state.ts";
+import type { Holding, Reunion } from "./run-state.ts";
 import { emit, record, say, setStanding, type Turn, update, withEntry } from "./turn.ts";
 import { numWorkersNeeded } from "./waits.ts";
-
-/** What one that came back holds. */
-type Holding = Omit<Held, "runId">;
 
 /**
  * Brings a run whose workers have lost their coordinator to the step that they have reached.
@@ -29,8 +25,10 @@ export function reunite(turn: Turn): boolean {
     return abandonReunion(turn);
   }
   if (isAnyBusy(turn, back)) return false;
-  if (back.size < reunion.journal.memberIds.length && !isLate) return false;
   const step = Math.max(...[...back.values()].map((held) => reachOf(held, reunion)));
+  // A joiner that was not level counts for none of the members: the newest step is still to come.
+  const isWhole = back.size >= reunion.journal.memberIds.length && step >= reunion.journal.step;
+  if (!isWhole && !isLate) return false;
   if (step <= saved.step) return abandonReunion(turn);
   if (sendLateCommits(turn, reunion, back, step) > 0) return false;
   const level = [...back].filter(([, held]) => held.step === step);
@@ -51,6 +49,7 @@ export function abandonReunion(turn: Turn): true {
   if (reunion === undefined) return true;
   update(turn, { reunion: undefined });
   const from = reunion.journal.step;
+  if (from < step) noteGap(turn, from, step);
   if (from <= step) return true;
   emit(turn, { type: "rewind", step, evaluatedStep });
   record(turn, { type: "rewind", step, from });
@@ -120,10 +119,17 @@ function goOn(
     emit(turn, { type: "rewind", step, evaluatedStep });
     record(turn, { type: "rewind", step, from: journal.step });
   } else if (step > journal.step) {
-    // Only a machine that lost power can have forgotten what it wrote.
-    const lost = `metrics of the steps ${journal.step + 1} to ${step} were lost with the disk's cache`;
-    record(turn, { type: "journal-gap", from: journal.step, to: step });
-    say(turn, `The workers are ahead of the journal: ${lost}.`, "warn");
+    noteGap(turn, journal.step, step);
   }
   formFleet(turn, memberIds);
+}
+
+/**
+ * Workers or checkpoint are ahead of the journal: a machine that lost power has forgotten what it
+ * wrote, or the run had gone back from steps that somebody still held.
+ */
+function noteGap(turn: Turn, from: number, to: number): void {
+  record(turn, { type: "journal-gap", from, to });
+  const rows = `the metrics of the steps ${from + 1} to ${to} are missing`;
+  say(turn, `The run is at step ${to}, its journal at ${from}: ${rows}.`, "warn");
 }

@@ -112,6 +112,8 @@ export interface Division {
 
 /** A worker with a link. */
 export interface WorkerEntry extends WorkerPlace {
+  /** What it said it holds, if it came back with a state of the run. */
+  readonly held?: Holding;
   readonly standing: Standing;
 }
 
@@ -252,8 +254,11 @@ export interface Reunion {
   readonly sinceMs: number;
   readonly journal: JournalFacts;
   /** What each that came back said it holds; entries of those lost again stay, and mean nothing. */
-  readonly held: ReadonlyMap<number, Omit<Held, "runId">>;
+  readonly held: ReadonlyMap<number, Holding>;
 }
+
+/** What one that came back holds. */
+export type Holding = Omit<Held, "runId">;
 
 /** What the coordinator knows, or reads in the files of its killed predecessor. */
 export interface JournalFacts {

@@ -5,8 +5,9 @@ import type { RunEffect } from "../../src/coordinator/run-effects.ts";
 import { statusOf } from "../../src/coordinator/run-status.ts";
 import { medianStepMs } from "../../src/coordinator/waits.ts";
 import { PROTOCOL_VERSION } from "../../src/protocol/messages.ts";
+import { CALM } from "./simulated-faults.ts";
 import type { SimulatedWorker } from "./simulated-worker.ts";
-import { CALM, Simulation, SMALL_PLAN } from "./simulation.ts";
+import { Simulation, SMALL_PLAN } from "./simulation.ts";
 
 /** A run with three workers, none of which is prepared yet. */
 function threeWorkers(plan = SMALL_PLAN): {

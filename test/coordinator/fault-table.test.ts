@@ -25,6 +25,15 @@ const PHASES: Readonly<Record<string, (run: Simulation) => number | undefined>> 
 const isTraining = (state: Simulation["state"]) =>
   state.phase.type === "training" && state.step > 2;
 
+/** What is done to the coordinator, with all its links. */
+const COORDINATOR_FAULTS: Readonly<Record<string, (run: Simulation) => void>> = {
+  "is killed": (run) => run.killCoordinator(),
+  freezes: (run) => run.freezeCoordinator(12_000),
+  "has links that are half open": (run) => run.halfOpenCoordinator(),
+  "is cut off in the middle of a frame": (run) => run.cutCoordinator(),
+  "ends with an error": (run) => run.stopCoordinator(),
+};
+
 /** What is done to a worker. Silence is told by nobody: the link is given up after its time. */
 const FAULTS: Readonly<Record<string, (run: Simulation, worker: SimulatedWorker) => void>> = {
   "is killed": (run, worker) => run.kill(worker),
@@ -48,13 +57,14 @@ const FAULTS: Readonly<Record<string, (run: Simulation, worker: SimulatedWorker)
   },
 };
 
-const CELLS = Object.keys(FAULTS).flatMap((fault) =>
-  Object.keys(PHASES).map((phase) => [fault, phase] as const),
-);
+const cellsOf = (faults: object) =>
+  Object.keys(faults).flatMap((fault) =>
+    Object.keys(PHASES).map((phase) => [fault, phase] as const),
+  );
 const NUM_SEEDS = 20;
 
 describe("the fault table, simulated", () => {
-  test.each(CELLS)("a worker that %s while %s changes nothing", (fault, phase) => {
+  test.each(cellsOf(FAULTS))("a worker that %s while %s changes nothing", (fault, phase) => {
     for (let seed = 0; seed < NUM_SEEDS; seed++) {
       const run = new Simulation(seededRandom(seed));
       for (let i = 0; i < 3; i++) run.join();
@@ -71,4 +81,26 @@ describe("the fault table, simulated", () => {
       );
     }
   });
+
+  test.each(cellsOf(COORDINATOR_FAULTS))(
+    "a coordinator that %s while somebody is %s loses no step and no worker",
+    (fault, phase) => {
+      for (let seed = 0; seed < NUM_SEEDS; seed++) {
+        const run = new Simulation(seededRandom(seed));
+        for (let i = 0; i < 3; i++) run.join();
+        const inPhase = defined(PHASES[phase], phase);
+        run.runUntil(() => inPhase(run) !== undefined);
+        defined(COORDINATOR_FAULTS[fault], fault)(run);
+        expect(run.runToEnd(), `seed ${seed}`).toEqual({ status: "completed" });
+        expect(run.state.agreed?.digest).toBe(String(Simulation.parametersAfter(SMALL_PLAN.steps)));
+        const steps = run.metrics.flatMap((row) => ("loss" in row ? [row.step] : []));
+        expect(steps, `seed ${seed}`).toEqual(
+          Array.from({ length: SMALL_PLAN.steps }, (_, i) => i + 1),
+        );
+        const rewinds = run.records.filter(({ type }) => type === "rewind");
+        expect(rewinds, `seed ${seed}`).toEqual([]);
+        expect(run.living.length, `seed ${seed}`).toBe(3);
+      }
+    },
+  );
 });

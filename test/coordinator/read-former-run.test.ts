@@ -77,6 +77,17 @@ test("rows whose leaves a power cut has taken from the events are named as a gap
   expect(readFormerRun(run).missing).toEqual([{ type: "journal-gap", from: 0, to: 4 }]);
 });
 
+test("the steps of a gap count without their rows, until the run goes back from them", () => {
+  const gap = { type: "journal-gap", from: 1, to: 5 };
+  const opened = { type: "leaves", from: 5, generation: 2, leaves: LEAVES };
+  leave(rows(1), [...BEGINNING, gap, opened]);
+  expect(readFormerRun(run)).toMatchObject({ step: 5, missing: [] });
+  leave(rows(1), [...BEGINNING, gap, opened, { ...opened, type: "commits", to: 7 }]);
+  expect(readFormerRun(run).missing).toEqual([{ type: "rewind", step: 5, from: 7 }]);
+  leave(rows(1), [...BEGINNING, gap, { type: "rewind", step: 1, from: 5 }]);
+  expect(readFormerRun(run)).toMatchObject({ step: 1, missing: [] });
+});
+
 test("a range of leaves that was opened before its first row has no commit", () => {
   leave(rows(4), [...BEGINNING, { type: "leaves", from: 4, generation: 2, leaves: LEAVES }]);
   expect(readFormerRun(run).missing).toEqual([]);

@@ -88,6 +88,12 @@ export class SimulatedWorker {
   isStuck: boolean = false;
   /** Its link has ended; it calls again once it has heard what was still under way. */
   isOrphan: boolean = false;
+  /** Nobody: the coordinator's end of a link whose other end has been given up. */
+  isGhost: boolean = false;
+  /** The link carries nothing before this event. */
+  heldUntil = 0;
+  /** When what it said first, of what was not heard yet, was on its way. */
+  saidAt: number | undefined;
   /** Steps that it updated with, in order. */
   readonly updates: number[] = [];
   readonly inbox: Delivery[] = [];

@@ -20,6 +20,7 @@ import {
 } from "../../src/coordinator/run-state.ts";
 import { transition } from "../../src/coordinator/transition.ts";
 import { type Held, PROTOCOL_VERSION } from "../../src/protocol/messages.ts";
+import { CALM, type FaultCounts, type Faults } from "./simulated-faults.ts";
 import {
   type Delivery,
   Exchanges,
@@ -29,31 +30,12 @@ import {
   updated,
 } from "./simulated-worker.ts";
 
-/** What a schedule may do to a run, as probabilities per event while faults last. */
-export interface Faults {
-  readonly kill: number;
-  readonly freeze: number;
-  readonly join: number;
-  readonly failSave: number;
-  /** The link between a worker and the coordinator is cut; the worker calls again. */
-  readonly cut?: number;
-  /** The coordinator is killed, also between any two of its effects, and started again. */
-  readonly crash?: number;
-  /** Of the crashes, those that take what the disk had not been told to keep. */
-  readonly powerCut?: number;
-  /** Events after which nothing goes wrong any more. */
-  readonly until: number;
-}
-
 /** What the shell has of a committed step's sum. */
 interface SimulatedSum {
   readonly donorId: number;
   isWhole: boolean;
   isForgotten: boolean;
 }
-
-/** Nothing goes wrong. */
-export const CALM: Faults = { kill: 0, freeze: 0, join: 0, failSave: 0, until: 0 };
 
 /** The plan of most simulations: 12 steps of 5 leaves. */
 export const SMALL_PLAN: RunPlan = {
@@ -64,6 +46,9 @@ export const SMALL_PLAN: RunPlan = {
   ...{ maxSkippedSteps: 2, allowsMixedEngines: false },
   limits: DEFAULT_WAIT_LIMITS,
 };
+
+/** Events for which a held-up link carries nothing. */
+const DELAY_EVENTS = 60;
 
 /** A run with virtual time, links and workers, in which chance decides what happens next. */
 export class Simulation {
@@ -92,7 +77,9 @@ export class Simulation {
   /** Lets the next effects be cut off somewhere. */
   #willCrash: boolean = false;
   isDown: boolean = false;
-  numCrashes = 0;
+  /** How often each kind of fault has happened. */
+  readonly counts: FaultCounts = new Map();
+  #numEvents = 0;
 
   constructor(random: Random, plan: RunPlan = SMALL_PLAN) {
     this.#random = random;
@@ -125,7 +112,46 @@ export class Simulation {
     worker.isGone = true;
     worker.inbox.length = 0;
     // What had left its process still arrives, in part.
-    worker.outbox.length = Math.floor(this.#random.uniform() * (worker.outbox.length + 1));
+    worker.outbox.length = this.#part(worker.outbox.length);
+  }
+
+  /** Goes on. A link that was given up meanwhile is gone: it calls again. */
+  thaw(worker: SimulatedWorker): void {
+    worker.isFrozen = false;
+  }
+
+  /** The coordinator is gone, between two events. All that it has sent arrives. */
+  stopCoordinator(): void {
+    const inboxes = [...this.workers.values()].map(({ inbox }) => [...inbox]);
+    this.#crash();
+    for (const [i, worker] of [...this.workers.values()].entries()) {
+      if (!worker.isGone) worker.inbox.splice(0, Number.POSITIVE_INFINITY, ...(inboxes[i] ?? []));
+    }
+  }
+
+  /** The coordinator is gone in the middle of its next decision. */
+  killCoordinator(): void {
+    this.#willCrash = true;
+  }
+
+  /** The coordinator does nothing for some time, and finds all its links given up. */
+  freezeCoordinator(ms: number): void {
+    this.nowMs += ms;
+    this.cutCoordinator();
+  }
+
+  /** All links are cut, in the middle of a message: what was not whole at its end is lost. */
+  cutCoordinator(): void {
+    for (const worker of [...this.workers.values()]) {
+      if (!worker.isGone && !worker.isOrphan) this.#cutLink(worker);
+    }
+  }
+
+  /** All links carry nothing any more: workers notice first, the coordinator by silence. */
+  halfOpenCoordinator(): void {
+    for (const worker of [...this.workers.values()]) {
+      if (!worker.isGone && !worker.isOrphan) this.#halfOpen(worker);
+    }
   }
 
   /** Lets things happen, with no faults, until `isReached`. */
@@ -144,6 +170,7 @@ export class Simulation {
 
   /** Lets one thing happen, chosen by chance. */
   stepOnce(faults: Faults, numEvents: number): void {
+    this.#numEvents = numEvents;
     if (numEvents < faults.until) this.#maybeFault(faults);
     if (this.isDown && this.#random.uniform() < 0.1) {
       this.#restart(numEvents < faults.until ? (faults.powerCut ?? 0) : 0);
@@ -152,7 +179,7 @@ export class Simulation {
     const actions = this.#possibleActions();
     const index = Math.floor(this.#random.uniform() * actions.length);
     if (actions.length > 0 && this.#random.uniform() < 0.97) defined(actions[index], "an action")();
-    else this.passTime(actions.length > 0 ? 100 : 5000);
+    else this.passTime(actions.length > 0 || this.#isDelaying() ? 100 : 5000);
     if (this.#saving !== undefined && this.#random.uniform() < 0.2)
       this.#endSave(faults, numEvents);
   }
@@ -167,8 +194,10 @@ export class Simulation {
   passTime(ms: number): void {
     this.nowMs += ms;
     // A frozen process is noticed by its silence.
-    for (const worker of this.workers.values()) {
-      if (worker.isFrozen && !worker.isGone && ms >= 5000) this.#close(worker, "silent for 10 s");
+    for (const worker of [...this.workers.values()]) {
+      if (worker.isGone || worker.isOrphan || !worker.isFrozen || ms < 5000) continue;
+      if (worker.isGhost) this.#close(worker, "silent for 10 s");
+      else this.#cutLink(worker, "silent for 10 s");
     }
     if (this.isDown) return;
     this.dispatch({ type: "tick" });
@@ -194,9 +223,9 @@ export class Simulation {
   #crash(): void {
     this.#willCrash = false;
     this.isDown = true;
+    this.#count("crash");
     // Links are new after a restart: frames of a generation whose number the disk forgot are gone.
     this.#exchanges.clear();
-    this.numCrashes += 1;
     for (const worker of this.workers.values()) this.#orphan(worker);
     // A checkpoint may have become whole just before.
     if (this.#saving !== undefined && this.#random.uniform() < 0.3) {
@@ -207,14 +236,27 @@ export class Simulation {
   }
 
   #orphan(worker: SimulatedWorker): void {
-    worker.inbox.length = Math.floor(this.#random.uniform() * (worker.inbox.length + 1));
+    const numSaid = worker.inbox.length + worker.outbox.length;
+    worker.inbox.length = this.#part(worker.inbox.length);
     worker.outbox.length = 0;
+    worker.saidAt = undefined;
+    if (numSaid > worker.inbox.length) this.#count("lose");
     worker.isOrphan = true;
+    worker.isGone ||= worker.isGhost;
+  }
+
+  #part(length: number): number {
+    return Math.floor(this.#random.uniform() * (length + 1));
+  }
+
+  #count(kind: Parameters<FaultCounts["get"]>[0]): void {
+    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
   }
 
   /** Starts the coordinator again from its files. */
   #restart(powerCut: number): void {
     if (this.#random.uniform() < powerCut) {
+      this.#count("powerCut");
       const some = (synced: number, length: number) =>
         synced + Math.floor(this.#random.uniform() * (length - synced + 1));
       this.metrics.length = some(this.#synced.metrics, this.metrics.length);
@@ -237,7 +279,7 @@ export class Simulation {
     this.isDown = false;
     // Killed processes leave no link behind.
     for (const worker of [...this.workers.values()]) {
-      if (worker.isGone || worker.isFrozen) this.workers.delete(worker.id);
+      if (worker.isGone) this.workers.delete(worker.id);
     }
   }
 
@@ -263,29 +305,92 @@ export class Simulation {
     this.dispatch({ type: "hello", workerId, hello: whole, host: "::1" });
   }
 
-  #maybeFault({ kill, freeze, join, cut = 0, crash = 0 }: Faults): void {
-    if (!this.isDown && this.#random.uniform() < crash) this.#willCrash = true;
-    if (!this.isDown && this.#random.uniform() < cut) this.#cut();
+  #maybeFault(faults: Faults): void {
+    const { kill, freeze, join, thaw = 0, crash = 0 } = faults;
+    if (!this.isDown && this.#random.uniform() < crash) this.killCoordinator();
+    if (!this.isDown) this.#maybeLinkFault(faults);
+    if (thaw > 0 && this.#random.uniform() < thaw) this.#thawOne();
     const chance = this.#random.uniform();
-    const victim = this.living[Math.floor(this.#random.uniform() * this.living.length)];
-    if (chance < kill && victim !== undefined) this.kill(victim);
-    else if (chance < kill + freeze && victim !== undefined) victim.isFrozen = true;
-    else if (chance < kill + freeze + join && this.living.length < 6 && !this.isDown) this.join();
+    const victim = this.#anyOf(this.living);
+    if (chance < kill && victim !== undefined) {
+      this.#count("kill");
+      this.kill(victim);
+    } else if (chance < kill + freeze && victim !== undefined) {
+      this.#count("freeze");
+      victim.isFrozen = true;
+    } else if (chance < kill + freeze + join && this.living.length < 6 && !this.isDown) {
+      this.#count("join");
+      this.join();
+    }
   }
 
-  #cut(): void {
-    const linked = this.living.filter((worker) => !worker.isOrphan);
-    const victim = linked[Math.floor(this.#random.uniform() * linked.length)];
+  #maybeLinkFault({ cut = 0, halfOpen = 0, delay = 0, duplicate = 0 }: Faults): void {
+    if (cut + halfOpen + delay + duplicate === 0) return;
+    const victim = this.#anyOf(this.living.filter((worker) => !worker.isOrphan));
+    const chance = this.#random.uniform();
     if (victim === undefined) return;
+    if (chance < cut) {
+      this.#count("cut");
+      this.#cutLink(victim);
+    } else if (chance < cut + halfOpen) {
+      this.#count("halfOpen");
+      this.#halfOpen(victim);
+    } else if (chance < cut + halfOpen + delay) {
+      this.#count("delay");
+      victim.heldUntil = this.#numEvents + DELAY_EVENTS;
+    } else if (chance < cut + halfOpen + delay + duplicate) this.#duplicate(victim);
+  }
+
+  #anyOf(workers: readonly SimulatedWorker[]): SimulatedWorker | undefined {
+    return workers[Math.floor(this.#random.uniform() * workers.length)];
+  }
+
+  #thawOne(): void {
+    const frozen = [...this.workers.values()].filter((one) => one.isFrozen && !one.isGhost);
+    const one = this.#anyOf(frozen.filter(({ isGone }) => !isGone));
+    if (one === undefined) return;
+    this.#count("thaw");
+    this.thaw(one);
+  }
+
+  #cutLink(victim: SimulatedWorker, reason = "connection lost"): void {
     this.#orphan(victim);
-    this.dispatch({ type: "closed", workerId: victim.id, reason: "connection lost" });
+    if (this.isDown) return;
+    this.dispatch({ type: "closed", workerId: victim.id, reason });
+  }
+
+  /** The worker gives its link up and will call again; at the other end the link seems to live. */
+  #halfOpen(victim: SimulatedWorker): void {
+    const ghost = new SimulatedWorker(victim.id, this.#exchanges);
+    ghost.isGhost = true;
+    ghost.isFrozen = true;
+    this.#orphan(victim);
+    victim.id = this.#numWorkers++;
+    this.workers.set(victim.id, victim);
+    this.workers.set(ghost.id, ghost);
+  }
+
+  /** What it says next is heard twice: nothing may come of the second time. */
+  #duplicate(victim: SimulatedWorker): void {
+    const next = victim.outbox[0];
+    // What the shell turns into events by itself, with its own memory of what was asked, comes once.
+    if (next === undefined || next.type === "sum" || next.type === "snapshot") return;
+    this.#count("duplicate");
+    victim.outbox.unshift(next);
+  }
+
+  /** Whether somebody who could do something is held up by its link alone. */
+  #isDelaying(): boolean {
+    return this.living.some(({ heldUntil }) => heldUntil > this.#numEvents);
   }
 
   #possibleActions(): readonly (() => void)[] {
     const isAlive = (id: number) => this.workers.get(id)?.isGone === false;
     return [...this.workers.values()].flatMap((worker) => {
       const actions: (() => void)[] = [];
+      if (worker.heldUntil > this.#numEvents) return actions;
       if (this.isDown || worker.isOrphan) return this.#orphanActions(worker, isAlive);
+      if (worker.outbox.length > 0) worker.saidAt ??= this.#numEvents;
       if (worker.outbox.length > 0) actions.push(() => this.#hear(worker));
       else if (worker.isGone) actions.push(() => this.#close(worker, "connection lost"));
       if (worker.isGone || worker.isFrozen || worker.isStuck) return actions;
@@ -309,6 +414,10 @@ export class Simulation {
   #hear(worker: SimulatedWorker): void {
     const saying: Saying = defined(worker.outbox.shift(), "a saying");
     const workerId = worker.id;
+    const saidAt = worker.saidAt ?? this.#numEvents;
+    worker.saidAt = undefined;
+    const others = [...this.workers.values()].some((one) => (one.saidAt ?? saidAt) < saidAt);
+    if (others) this.#count("reorder");
     if (saying.type === "hello") return;
     if (saying.type === "sum") {
       this.#onSum(workerId, saying.step);
@@ -344,6 +453,7 @@ export class Simulation {
     // The last checkpoint is the run's result: without it there is none.
     const mayFail = numEvents < until && step < this.plan.steps;
     if (mayFail && this.#random.uniform() < failSave) {
+      this.#count("failSave");
       this.dispatch({ type: "save-failed", step, code: "ERR_WRITE", message: "disk full" });
       return;
     }
