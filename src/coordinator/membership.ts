@@ -257,9 +257,7 @@ function loseFleet(turn: Turn, mayReturn: boolean): void {
   const journal = { step, trainLoss, validationLoss, evaluatedStep, memberIds: members };
   const isAwaited = mayReturn && turn.state.plan.canReunite && !turn.state.isClosed;
   update(turn, {
-    reunion: isAwaited
-      ? { sinceMs: turn.nowMs, journal, held: holdingsOf(turn.state) }
-      : undefined,
+    reunion: isAwaited ? { sinceMs: turn.nowMs, journal, held: holdingsOf(turn.state) } : undefined,
     ...{ members: [], evaluation: undefined, digests: undefined, accusations: [] },
     ...{ computed: new Set(), ready: new Map() },
     phase: { type: "gathering", sinceMs: turn.nowMs },

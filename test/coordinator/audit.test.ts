@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import { defined } from "../../src/base/assert.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { auditedBy, auditsOf } from "../../src/coordinator/audits-of.ts";
+import { CALM } from "./simulated-faults.ts";
 import type { SimulatedWorker } from "./simulated-worker.ts";
-import { CALM, Simulation, SMALL_PLAN } from "./simulation.ts";
+import { Simulation, SMALL_PLAN } from "./simulation.ts";
 
 const PLAN = { ...SMALL_PLAN, audit: { rate: 1, seed: 1 } };
 const EVER = Number.POSITIVE_INFINITY;

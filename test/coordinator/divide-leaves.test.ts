@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { defined } from "../../src/base/assert.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { CALM, type Faults, Simulation, SMALL_PLAN } from "./simulation.ts";
+import { CALM, type Faults } from "./simulated-faults.ts";
+import { Simulation, SMALL_PLAN } from "./simulation.ts";
 
 const PLAN = { ...SMALL_PLAN, steps: 60, numLeaves: 16, minWorkers: 4, evaluateEvery: 0 };
 
