@@ -1,4 +1,4 @@
-// Writes the generated parts of docs/RESULTS.md and their figures from the committed results of studies,
+// Writes the generated parts of docs/RESULTS.md and README.md, and their figures, from the committed results of studies,
 // docs/results/*.json (each is the results.json of a `smallinit compare`): npm run build && node scripts/results.mjs
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
@@ -20,4 +20,6 @@ for (const file of readdirSync(`${docs}results`).filter((name) => name.endsWith(
     writeFileSync(`${docs}results/${name}/${figureName}.svg`, await drawFigure(figure));
   }
 }
-writeFileSync(`${docs}RESULTS.md`, fillBlocks(readFileSync(`${docs}RESULTS.md`, "utf8"), blocks));
+for (const page of [`${docs}RESULTS.md`, `${docs}../README.md`]) {
+  writeFileSync(page, fillBlocks(readFileSync(page, "utf8"), blocks));
+}

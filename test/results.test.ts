@@ -6,8 +6,9 @@ import type { StudyResults } from "../src/study/study-results.ts";
 
 const DOCS = new URL("../docs/", import.meta.url);
 const PAGE = readFileSync(new URL("RESULTS.md", DOCS), "utf8");
+const README = readFileSync(new URL("../README.md", DOCS), "utf8");
 
-test("the numbers in docs/RESULTS.md are those of the committed results", () => {
+test("the numbers in docs/RESULTS.md and README.md are those of the committed results", () => {
   const blocks: Record<string, string> = {};
   for (const file of readdirSync(new URL("results/", DOCS))) {
     if (!file.endsWith(".json")) continue;
@@ -16,7 +17,7 @@ test("the numbers in docs/RESULTS.md are those of the committed results", () => 
     Object.assign(blocks, publishedBlocks(results, `results/${results.study.name}`));
   }
   expect(Object.keys(blocks).length).toBeGreaterThan(0);
-  expect(PAGE).toBe(fillBlocks(PAGE, blocks));
+  for (const page of [PAGE, README]) expect(page).toBe(fillBlocks(page, blocks));
 });
 
 test("every figure of docs/RESULTS.md is there", () => {
