@@ -22,6 +22,11 @@ export interface AuditedStep {
   readonly members: readonly number[];
   /** In the order of `members`. */
   readonly ranges: readonly LeafRange[];
+  /**
+   * The kind of processor of each: another kind may round otherwise, and honest workers would differ.
+   * Missing ones are a kind of their own.
+   */
+  readonly processors: ReadonlyMap<number, string>;
   /** Leaves on which members have differed, with those who have. */
   readonly suspects: ReadonlyMap<number, readonly number[]>;
 }
@@ -34,10 +39,11 @@ const AUDITOR_HASH = 0x74000001;
  * The audits of a step: a pure function of seed, step and leaf, and of who is a member. A leaf that is
  * suspect is computed by all who have differed on it, and by one more that has not, if there is one.
  *
- * None without a second member; at most 1024, the first by chance.
+ * Only members with one kind of processor compute a leaf twice: none is audited whose owner is the only
+ * one of its kind. At most 1024, the first by chance.
  */
 export function auditsOf({ rate, seed }: AuditPlan, at: AuditedStep): readonly Audit[] {
-  const { step, members, ranges, suspects } = at;
+  const { step, members, ranges, suspects, processors } = at;
   if (members.length < 2 || rate <= 0) return [];
   return members
     .flatMap((ownerId, i) => leavesOf(ranges[i]).map((leaf) => ({ leaf, ownerId })))
@@ -45,12 +51,14 @@ export function auditsOf({ rate, seed }: AuditPlan, at: AuditedStep): readonly A
       return suspects.has(leaf) || hash32(LEAF_HASH, [seed, step, leaf]) < rate * 2 ** 32;
     })
     .slice(0, MAX_AUDITED_LEAVES)
-    .map(({ leaf, ownerId }) => {
-      const known = (suspects.get(leaf) ?? []).filter((id) => members.includes(id));
+    .flatMap(({ leaf, ownerId }) => {
+      const alike = members.filter((id) => processors.get(id) === processors.get(ownerId));
+      const known = (suspects.get(leaf) ?? []).filter((id) => alike.includes(id));
       const given = new Set([ownerId, ...known]);
-      const others = members.filter((id) => !given.has(id));
+      const others = alike.filter((id) => !given.has(id));
       const another = others[hash32(AUDITOR_HASH, [seed, step, leaf]) % others.length];
-      return { leaf, workerIds: [...given, ...(another === undefined ? [] : [another])] };
+      const workerIds = [...given, ...(another === undefined ? [] : [another])];
+      return workerIds.length < 2 ? [] : [{ leaf, workerIds }];
     });
 }
 

@@ -8,12 +8,16 @@ import { nameOf, record, say, type Turn, update } from "./turn.ts";
 
 /** The audits of a step that is assigned, or about to be. */
 export function auditsAt(state: RunState, step: number): readonly Audit[] {
-  const { plan, members, suspicion } = state;
+  const { plan, members, suspicion, workers } = state;
   const isSuspect = suspicion?.step === step;
   const suspects = new Map(
     [...(isSuspect ? suspicion.leaves : [])].map(([leaf, reports]) => [leaf, idsOf(reports)]),
   );
-  return auditsOf(plan.audit, { step, members, ranges: rangesOf(state, step), suspects });
+  const processors = new Map(
+    members.map((id) => [id, workers.get(id)?.processor ?? `worker ${id}`]),
+  );
+  const ranges = rangesOf(state, step);
+  return auditsOf(plan.audit, { step, members, ranges, processors, suspects });
 }
 
 /**
@@ -57,12 +61,18 @@ export function passesAudit(turn: Turn, ready: ReadonlyMap<number, Ready>): bool
   return true;
 }
 
-/** Says, once in a generation of one member, that there is nobody to audit it. */
+/** Says, once in a generation, which members have nobody to audit them. */
 export function warnOfNoAuditor(turn: Turn): void {
-  const { plan, members, division, generation } = turn.state;
-  if (plan.audit.rate === 0 || members.length > 1 || division !== undefined) return;
-  const rest = "so no leaf is audited. Start another for that, or leave out --audit";
-  say(turn, `Generation ${generation} has one worker, ${rest}.`, "warn");
+  const { plan, members, division, generation, workers } = turn.state;
+  if (plan.audit.rate === 0 || division !== undefined) return;
+  const kindOf = (id: number) => workers.get(id)?.processor;
+  const alone = members.filter((id) => !members.some((o) => o !== id && kindOf(o) === kindOf(id)));
+  if (alone.length === 0) return;
+  const names = alone.map((id) => nameOf(turn.state, id)).join(", ");
+  const text =
+    `Generation ${generation} has nobody with the same kind of processor as ${names}, so their leaves ` +
+    "are not audited. Start another worker on such a machine for that, or leave out --audit.";
+  say(turn, text, "warn");
 }
 
 /** A member that tells no digest where it was asked for one differs from everybody. */

@@ -1,4 +1,4 @@
-import { assertNever } from "../base/assert.ts";
+import { assertNever, defined } from "../base/assert.ts";
 import type {
   Form,
   Held,
@@ -117,13 +117,14 @@ export function onPrepared(turn: Turn, workerId: number, prepared: Prepared): vo
     initialDigest: prepared.step === 0 ? prepared.digest : initialDigest,
     fingerprint: turn.state.fingerprint ?? engineFingerprint(prepared),
   });
-  const { step, digest } = prepared;
+  const { step, digest, engine, device, runtime, numThreads, processor } = prepared;
   setStanding(turn, workerId, { type: "prepared", step, digest, replayingSinceMs: undefined });
+  const entry = defined(turn.state.workers.get(workerId), `worker ${workerId}`);
+  update(turn, { workers: withEntry(turn.state.workers, workerId, { ...entry, processor }) });
   noteReturn(turn, workerId, prepared);
-  const { engine, device, runtime, numThreads, processor } = prepared;
   record(turn, {
     type: "prepared",
-    ...{ workerId, step: prepared.step, digest: prepared.digest },
+    ...{ workerId, step, digest },
     ...{ engine, device, runtime, numThreads, processor },
   });
 }

@@ -112,6 +112,8 @@ export interface Division {
 
 /** A worker with a link. */
 export interface WorkerEntry extends WorkerPlace {
+  /** Its kind of processor, once it has told. */
+  readonly processor?: string;
   /** What it said it holds, if it came back with a state of the run. */
   readonly held?: Holding;
   readonly standing: Standing;

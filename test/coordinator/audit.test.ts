@@ -35,7 +35,10 @@ const warningsOf = ({ effects }: Simulation) =>
 
 describe("leaves are chosen for audits", () => {
   const members = [4, 7, 9];
-  const at = (step: number) => ({ step, members, ranges: RANGES, suspects: new Map() });
+  const processors = new Map(members.map((id) => [id, "x64"]));
+  const at = (step: number) => ({
+    ...{ step, members, ranges: RANGES, processors, suspects: new Map<number, number[]>() },
+  });
 
   test("by seed, step and leaf alone, each by its owner and one other", () => {
     const audits = auditsOf({ rate: 1, seed: 5 }, at(3));
@@ -67,6 +70,13 @@ describe("leaves are chosen for audits", () => {
     expect(auditsOf({ rate, seed: 5 }, { ...at(0), members: ids, ranges })).toEqual([]);
   });
 
+  test("only between members with one kind of processor", () => {
+    const mixed = new Map([...processors, [4, "arm64"]]);
+    const audits = auditsOf({ rate: 1, seed: 5 }, { ...at(3), processors: mixed });
+    expect(audits.map(({ leaf }) => leaf)).toEqual([3, 4, 5, 6, 7]);
+    for (const { workerIds } of audits) expect(workerIds.toSorted()).toEqual([7, 9]);
+  });
+
   test("again where members have differed, by them and by one that has not", () => {
     const suspects = new Map([[3, [7, 9]]]);
     const audits = auditsOf({ rate: 1e-9, seed: 5 }, { ...at(0), suspects });
@@ -86,7 +96,7 @@ describe("leaves are chosen for audits", () => {
       { lo: 0, hi: 2000 },
       { lo: 2000, hi: 4000 },
     ];
-    const step = { step: 0, members: [0, 1], ranges, suspects: new Map() };
+    const step = { ...at(0), members: [4, 7], ranges };
     expect(auditsOf({ rate: 1, seed: 1 }, step)).toHaveLength(1024);
   });
 });
@@ -191,7 +201,8 @@ describe("an audited run", () => {
     const { run } = inTheMiddle(1);
     expect(run.runToEnd()).toEqual({ status: "completed" });
     expect(warningsOf(run)).toEqual([
-      "Generation 1 has one worker, so no leaf is audited. Start another for that, or leave out --audit.",
+      "Generation 1 has nobody with the same kind of processor as worker 0 (host/0), so their leaves " +
+        "are not audited. Start another worker on such a machine for that, or leave out --audit.",
     ]);
     expect(run.state.audited.leaves).toBe(0);
   });
