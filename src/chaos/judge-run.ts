@@ -70,7 +70,8 @@ function problemOfRows({ metrics, steps }: JudgedRun): string | undefined {
 
 /**
  * Reads the commits in their order: one step counts at a time, each with every leaf computed by one
- * worker. A start or a rewind makes void what came after its step.
+ * worker. A start or a rewind makes void what came after its step. Other lines tell what happened, such
+ * as `waiting`, `not-finite` and `worker-restart`, and count nothing.
  */
 function problemOfLeaves({ events, steps, numLeaves }: JudgedRun): string | undefined {
   let counted = 0;
@@ -79,6 +80,10 @@ function problemOfLeaves({ events, steps, numLeaves }: JudgedRun): string | unde
     if ((type === "start" || type === "rewind") && typeof step === "number") {
       if (step > counted) return `a ${type} at step ${step}, but only ${counted} were committed`;
       counted = step;
+    }
+    // Who computed these leaves cannot be told any more.
+    if (type === "journal-gap") {
+      return `the commits of steps ${String(event.from)} to ${String(event.to)} are missing`;
     }
     if (type !== "commits") continue;
     const { from, to } = event;

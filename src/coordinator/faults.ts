@@ -19,9 +19,15 @@ export function onPeerLost(turn: Turn, accuserId: number, message: PeerLost): vo
     return;
   }
   const { reason } = message;
-  const accusation: Accusation = { accuserId, accusedId, reason, sinceMs: turn.nowMs };
+  const isCall = isCalling(turn.state, accuserId) && accusedId < accuserId;
+  const accusation: Accusation = { accuserId, accusedId, reason, isCall, sinceMs: turn.nowMs };
   update(turn, { accusations: [...accusations, accusation] });
   record(turn, { type: "peer-lost", accuserId, accusedId, reason });
+}
+
+/** Whether a member still links up: each calls those before it. */
+function isCalling({ phase }: RunState, workerId: number): boolean {
+  return phase.type === "linking" && phase.pending.has(workerId);
 }
 
 /** A local worker's process has ended early: its links tell the rest. */
@@ -47,7 +53,7 @@ export function onTick(turn: Turn): void {
 
 /**
  * A link between two members is gone, and both still talk to the coordinator. The first time since the
- * last commit all link up again; then the one blamed by most (of equals, the one that came last) goes.
+ * last commit all link up again; then the one blamed by most goes.
  */
 function settleAccusations(turn: Turn): void {
   const { accusations, plan, relinks, members, phase } = turn.state;
@@ -72,7 +78,8 @@ function settleAccusations(turn: Turn): void {
 
 /**
  * The member at an end of most broken links, whichever end told of it: one that can reach nobody blames
- * everybody. Of equals, the one that came last.
+ * everybody. Of equals, the one that could not be called: the address that leads nowhere is its own.
+ * Of these, the one that came last.
  */
 function mostBlamed(accusations: readonly Accusation[]): number {
   const brokenWith = new Map<number, Set<number>>();
@@ -82,7 +89,11 @@ function mostBlamed(accusations: readonly Accusation[]): number {
     note(accusedId, accuserId);
     note(accuserId, accusedId);
   }
-  const ranked = [...brokenWith].sort(([a, withA], [b, withB]) => withB.size - withA.size || b - a);
+  const callsTo = (id: number) =>
+    accusations.filter(({ isCall, accusedId }) => isCall && accusedId === id).length;
+  const ranked = [...brokenWith].sort(
+    ([a, withA], [b, withB]) => withB.size - withA.size || callsTo(b) - callsTo(a) || b - a,
+  );
   return ranked[0]?.[0] ?? -1;
 }
 

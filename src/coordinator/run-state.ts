@@ -236,6 +236,8 @@ export interface AuditCounts {
 
 /** "`accuserId` lost its link to `accusedId`." */
 export interface Accusation {
+  /** Whether the accuser could not call the accused where that says it is reached. */
+  readonly isCall: boolean;
   readonly accuserId: number;
   readonly accusedId: number;
   readonly reason: string;

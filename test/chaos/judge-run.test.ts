@@ -32,6 +32,18 @@ test("finds nothing wrong with a run that kept its promises", () => {
   expect(brokenOf({})).toEqual([]);
 });
 
+test("counts nothing of a wait, a restart of a worker and a step that was skipped", () => {
+  const metrics = [row(1), row(2), { step: 3, loss: null, skipped: true }, row(4)];
+  const events = [
+    { type: "start", step: 0 },
+    { type: "waiting", step: 3, kind: "exchange", workerIds: [1] },
+    { type: "worker-restart", message: "ended", restartMs: 1000 },
+    { type: "not-finite", step: 2, skipped: true },
+    commits(0, 4),
+  ];
+  expect(brokenOf({ metrics, events })).toEqual([]);
+});
+
 test.each<readonly [string, Partial<JudgedRun>, RegExp]>([
   ["another digest", { digest: "b" }, /b; undisturbed a/],
   ["a run that failed", { status: "failed" }, /status is failed/],
@@ -56,6 +68,11 @@ test.each<readonly [string, Partial<JudgedRun>, RegExp]>([
     /worker 1 has leaves 2 to 8, 3 was due/,
   ],
   ["a leaf of nobody", { events: [commits(0, 4, [leaves[0]])] }, /end at 3 of 8/],
+  [
+    "a journal that says itself that it has a gap",
+    { events: [commits(0, 2), { type: "journal-gap", from: 2, to: 4 }] },
+    /commits of steps 2 to 4 are missing/,
+  ],
   ["a process left", { leftBehind: ["worker 2"] }, /worker 2/],
 ])("finds %s", (_what, changes, detail) => {
   const broken = brokenOf(changes);

@@ -393,6 +393,19 @@ describe("a link that is lost between two members", () => {
     expect(run.runToEnd()).toEqual({ status: "completed" });
   });
 
+  test("costs the member whose address leads nowhere, not the one that calls it", () => {
+    const { run } = inTheMiddle();
+    accuse(run, 1, 0);
+    const { generation } = run.state;
+    const reason = "no answer from 10.0.0.9:4000";
+    const message = { type: "peer-lost", generation, peerId: 0, reason } as const;
+    run.dispatch({ type: "message", workerId: 1, message });
+    run.passTime(SMALL_PLAN.limits.accusationMs);
+    expect(dropsOf(run).map(({ workerId }) => workerId)).toEqual([0]);
+    expect(dropsOf(run)[0]?.reject.message).toMatch(/no answer from 10\.0\.0\.9:4000/);
+    expect(run.runToEnd()).toEqual({ status: "completed" });
+  });
+
   test("costs the member that blames all others, not one of them", () => {
     const { run } = inTheMiddle();
     accuse(run, 2, 1);
