@@ -1,5 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
-import { TrainerError } from "../base/errors.ts";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseChaos } from "../chaos/parse-chaos.ts";
 import { wasKilled } from "../coordinator/was-killed.ts";
 import { workersPerCpu } from "../launcher/devices.ts";
@@ -41,10 +40,12 @@ export function addLaunchCommand(program: Command): void {
     .addOption(maxRestartsOption())
     .addOption(auditOption())
     .option("--profile", "at the end, tell where each step's time went; traces go to RUN/profile")
-    .option(
-      "--chaos <spec>",
-      "do these faults to the run and judge it at its end: KIND:WHOM@STEP with kill, exit, freeze, cut, " +
-        "half-open; coordinator@STEP; random:6/min; seed=N; digest=HEX (see docs/RELIABILITY.md)",
+    .addOption(
+      new Option(
+        "--chaos <spec>",
+        "do these faults to the run and judge it at its end: KIND:WHOM@STEP with kill, exit, freeze, cut, " +
+          "half-open; coordinator@STEP; random:6/min; seed=N; digest=HEX (see docs/RELIABILITY.md)",
+      ).conflicts(["profile", "tensorboard", "maxRestarts", "audit"]),
     )
     .addHelpText(
       "after",
@@ -56,13 +57,6 @@ export function addLaunchCommand(program: Command): void {
       const configuration = await configurationOf(options);
       const local = await chooseDevices(options.device, configuration.engine);
       const numLocalWorkers = await numLocalWorkersOf(options.workers, local.devices);
-      if (options.chaos !== undefined && options.audit > 0) {
-        throw new TrainerError(
-          "ERR_USAGE",
-          `--audit ${options.audit} cannot be tried under --chaos, which has no fault that it would find. ` +
-            "Leave one of them out.",
-        );
-      }
       if (options.chaos !== undefined) {
         process.exitCode = await chaosRun({
           plan: parseChaos(options.chaos, {

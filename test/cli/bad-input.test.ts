@@ -50,6 +50,13 @@ describe("one line with a code, an exit code, and nothing left behind", () => {
     ["an unknown command", ["lunch"], 2, "ERR_USAGE", /launch/],
     ["an unknown option", launch("--wokers", "2"), 2, "ERR_USAGE", /--workers/],
     ["a missing option", ["launch", "--data", "data"], 2, "ERR_USAGE", /--run/],
+    [
+      "faults in a run that is to be profiled",
+      launch("--chaos", "kill:0@1", "--profile"),
+      2,
+      "ERR_USAGE",
+      /--chaos.*--profile/,
+    ],
     ["no worker at all", launch("--workers", "0"), 2, "ERR_USAGE", /from 1 to/],
     ["a missing corpus", prepare("nowhere.txt"), 2, "ERR_CORPUS_MISSING", /nowhere\.txt/],
     ["an empty corpus", prepare("empty.txt"), 2, "ERR_CORPUS_EMPTY", /empty/],

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   eventsOf,
@@ -10,8 +7,8 @@ import {
   startWorker,
   summaryOf,
   until,
-  writeData,
 } from "./processes.ts";
+import { complete, prepareTrial, TRIAL_MS, type Trial } from "./trial.ts";
 
 /** 60 steps of 8 leaves. */
 const SETTINGS = [
@@ -19,31 +16,13 @@ const SETTINGS = [
   ...["--set", "evaluateEvery=0"],
 ];
 
-let folder: string;
-let data: string;
-let undisturbedDigest: unknown;
-let numRuns = 0;
-
-const newRun = () => join(folder, `run-${numRuns++}`);
+let trial: Trial;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "smallinit-faulty-"));
-  data = join(folder, "data");
-  await writeData(data);
-  const run = newRun();
-  const args = ["launch", "--data", data, "--run", run, "--workers", "1", ...SETTINGS];
-  await complete(smallinit(args));
-  undisturbedDigest = summaryOf(run).parameterDigest;
-});
+  trial = await prepareTrial("faulty", SETTINGS);
+}, TRIAL_MS);
 
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
-});
-
-async function complete(running: Running): Promise<void> {
-  const { code } = await running.exit;
-  expect(code, running.output()).toBe(0);
-}
+afterAll(() => trial.remove());
 
 /** The id under which a run knows a process. */
 function idOf(run: string, { child }: Running): number {
@@ -54,8 +33,8 @@ function idOf(run: string, { child }: Running): number {
 
 /** A coordinator that waits for `numWorkers`, one of which has a fault and is there first. */
 async function startWithFault(numWorkers: number, fault: string, more: readonly string[] = []) {
-  const run = newRun();
-  const args = ["coordinator", "--data", data, "--run", run, ...SETTINGS, ...more];
+  const run = trial.newRun();
+  const args = ["coordinator", "--data", trial.data, "--run", run, ...SETTINGS, ...more];
   const minWorkers = ["--min-workers", String(numWorkers)];
   const { coordinator, url } = await startFleet([...args, ...minWorkers], 0);
   const faulty = startWorker(url, [], { environment: { SMALLINIT_CHAOS: fault } });
@@ -69,7 +48,7 @@ test("a worker that is eight times as slow gets fewer leaves, and the bits are t
   await complete(coordinator);
   for (const worker of [faulty, ...others]) await complete(worker);
   expect(summaryOf(run)).toMatchObject({
-    ...{ status: "completed", workers: 2, parameterDigest: undisturbedDigest },
+    ...{ status: "completed", workers: 2, parameterDigest: trial.undisturbedDigest },
   });
   const [first] = eventsOf(run, "leaves");
   expect(sharesOf(first)).toEqual([4, 4]);
@@ -90,14 +69,14 @@ test("a worker whose gradients have a wrong bit is found by two others before a 
     { workerId: idOf(run, faulty), step: 0, code: "ERR_REPLICA_DIVERGED" },
   ]);
   const summary = summaryOf(run);
-  expect(summary).toMatchObject({ status: "completed", parameterDigest: undisturbedDigest });
+  expect(summary).toMatchObject({ status: "completed", parameterDigest: trial.undisturbedDigest });
   // The other two agree in each of 60 steps of 8 leaves: what they computed twice was the same leaf.
   expect(summary.audit).toMatchObject({ leaves: 480, unresolved: 0 });
   expect(coordinator.output()).toMatch(/computed twice, \d+ computed differently/);
 });
 
 test("audits are refused together with engines that differ", async () => {
-  const args = ["coordinator", "--data", data, "--run", newRun(), "--audit", "0.5"];
+  const args = ["coordinator", "--data", trial.data, "--run", trial.newRun(), "--audit", "0.5"];
   const refused = smallinit([...args, "--mixed-engines"]);
   expect((await refused.exit).code).toBe(2);
   expect(refused.output()).toMatch(/^ERR_USAGE: --audit 0.5 compares bits.*Leave one of them out/m);
