@@ -21,7 +21,11 @@ const TICK_MS = 250;
 /** How long a caller may take to say who it is. */
 const HELLO_MS = 10_000;
 
-/** Does what the machine decides: links, files and time around `transition`. */
+/**
+ * Does what the machine decides: links, files and time around `transition`.
+ *
+ * Long, since every message and every effect has its place in one of two switches here.
+ */
 export class Coordinator {
   /** Kept with the outcome; broken by a mistake of our own. */
   readonly ended: Promise<RunOutcome>;

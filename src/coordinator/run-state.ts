@@ -2,7 +2,11 @@ import type { Held, LeafRange, PeerWait, Ready, TensorShape } from "../protocol/
 import type { CheckpointFacts, RunOutcome } from "./run-effects.ts";
 import type { RunPlan, WorkerPlace } from "./run-plan.ts";
 
-/** Everything that the coordinator's decisions depend on. A value: transitions make new ones. */
+/**
+ * Everything that the coordinator's decisions depend on. A value: transitions make new ones.
+ *
+ * Long, since it is types alone, and each field says what it means.
+ */
 export interface RunState {
   readonly plan: RunPlan;
   /** Updates committed. */

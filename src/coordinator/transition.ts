@@ -3,7 +3,7 @@ import { COORDINATOR_ID } from "../collective/exchange-plan.ts";
 import { onReplayed, onSum } from "./catch-up.ts";
 import { onEvaluated } from "./evaluation.ts";
 import { onPeerLost, onTick, onWorkerExit } from "./faults.ts";
-import { loseWorkers, onHello, onLinked, onPrepared } from "./membership.ts";
+import { loseWorkers, onLinked } from "./membership.ts";
 import { onWaiting } from "./note-waits.ts";
 import { endRun, proceed } from "./proceed.ts";
 import type { RunEffect } from "./run-effects.ts";
@@ -12,6 +12,7 @@ import type { RunState } from "./run-state.ts";
 import { onDigest, onSaved, onSaveFailed, onSnapshot } from "./snapshot.ts";
 import { onComputed, onReady } from "./step.ts";
 import { say, type Turn, update } from "./turn.ts";
+import { onHello, onPrepared } from "./welcome.ts";
 
 /** What a transition gives: the next state, and what the shell has to do, in order. */
 export interface Transition {

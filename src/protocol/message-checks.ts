@@ -1,3 +1,4 @@
+// One table with an entry for every message; as long as messages.ts makes it.
 import { TrainerError } from "../base/errors.ts";
 import type { Configuration } from "../configuration/configuration.ts";
 import { resolveConfiguration } from "../configuration/resolve-configuration.ts";

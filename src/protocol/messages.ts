@@ -1,3 +1,4 @@
+// All messages in one file, types alone, however many they are: the protocol at a glance.
 import type { Configuration } from "../configuration/configuration.ts";
 
 /** Raised whenever a message or a frame changes its meaning; both sides must have the same. */
