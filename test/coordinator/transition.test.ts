@@ -24,7 +24,8 @@ function simulate(seed: number, faults: Faults, badSteps = new Set<number>()): S
   for (const step of badSteps) simulation.badSteps.add(step);
   for (let i = 0; i < 3; i++) simulation.join();
   for (let numEvents = 0; simulation.outcome === undefined; numEvents++) {
-    expect(numEvents, `SEED=${seed} ends`).toBeLessThan(NUM_EVENTS_MAX);
+    // Only then: an assertion for each event would take most of the time.
+    if (numEvents > NUM_EVENTS_MAX) expect.fail(`does not end: ${replayOf(seed)}`);
     const { living, isDown, state, plan } = simulation;
     const isShort = living.length === 0 || (!state.hasBegun && living.length < plan.minWorkers);
     if (isShort && !isDown) simulation.join();
