@@ -23,6 +23,7 @@ import { ProgressLine } from "./progress-line.ts";
 import { statusInWords, summaryInWords } from "./run-in-words.ts";
 import { sharesMemory } from "./shares-memory.ts";
 import { EXIT_INTERRUPTED, stopOnInterrupt } from "./stop-signal.ts";
+import { workerName } from "./worker-name.ts";
 
 /** A run to conduct from this process. */
 export interface RunRequest {
@@ -83,6 +84,7 @@ export async function conductRun(
   const tensorboard = request.hasTensorboard === true ? observerOf(request, log) : undefined;
   let tellExit: (exit: LocalExit) => void = () => undefined;
   let workers: Promise<LocalWorkers> | undefined;
+  let local: LocalWorkers | undefined;
   const trap = phaseTrapOfEnvironment();
   try {
     const summary = await runCoordinator({
@@ -113,8 +115,14 @@ export async function conductRun(
           tellExit(exit);
           if (exit.restartMs === undefined) fewerWorkers.abort();
         });
-        workers.catch(() => fewerWorkers.abort());
+        workers.then(
+          (started) => {
+            local = started;
+          },
+          () => fewerWorkers.abort(),
+        );
       },
+      onLost: (name) => replaceLost(local, name),
       stopSignal,
       noMoreWorkers: fewerWorkers.signal,
       ...(trap && { watchLink: stopAtPhase(trap, "coordinator", stopThisProcess) }),
@@ -202,6 +210,12 @@ function startWorkers(
     maxRestarts: request.maxRestarts ?? 0,
     onEarlyExit: ({ message, restartMs }) => onEarlyExit({ message, restartMs }),
   });
+}
+
+/** A worker that the run has lost is replaced when its process is one of ours. */
+function replaceLost(local: LocalWorkers | undefined, name: string): void {
+  const processId = local?.processIds.find((one) => workerName(one) === name);
+  if (processId !== undefined) local?.replace(processId);
 }
 
 function joinHint(url: string, token: string | undefined): string {

@@ -1,4 +1,4 @@
-import { arch, availableParallelism, cpus, hostname } from "node:os";
+import { arch, availableParallelism, cpus } from "node:os";
 import { type Command, Option } from "commander";
 import type { Log } from "../base/log.ts";
 import type { FleetConfiguration } from "../configuration/configuration.ts";
@@ -11,6 +11,7 @@ import { phaseTrapOfEnvironment } from "./phase-trap.ts";
 import { addPlaceOptions, interfaceOf, type PlaceOptions } from "./place-options.ts";
 import { SHARED_MEMORY_HELP, sharesMemory } from "./shares-memory.ts";
 import { stopOnInterrupt } from "./stop-signal.ts";
+import { workerName } from "./worker-name.ts";
 
 interface WorkerCommandOptions extends PlaceOptions {
   readonly engine?: FleetConfiguration["engine"];
@@ -93,7 +94,7 @@ export function addWorkerCommand(program: Command): void {
         environment: process.env,
         timeoutMs: options.timeout * 1000,
         coordinatorTimeoutMs: options.coordinatorTimeout * 1000,
-        name: `${hostname()}/${process.pid}`,
+        name: workerName(process.pid),
         packageVersion: packageVersion(),
         processor: `${arch()} ${cpus()[0]?.model ?? "of unknown model"}`,
         log: stderrLog,

@@ -22,4 +22,6 @@ export interface CoordinatorMeans {
   readonly clock: Clock;
   readonly log: Log;
   onStatus(status: RunStatus): void;
+  /** A worker was lost or dropped, by the name that it gave. */
+  onLost(name: string): void;
 }

@@ -200,6 +200,9 @@ export class Coordinator {
       case "drop":
         this.#drop(effect);
         return;
+      case "lost":
+        this.#means.onLost(effect.name);
+        return;
       case "assign":
         store.forgetLoaded();
         this.#inBackground(this.#assign(effect));

@@ -77,6 +77,8 @@ function loseWorker(turn: Turn, workerId: number, reason: string, code?: string)
     emit(turn, { type: "drop", workerId, reject: { type: "reject", code, message } });
   }
   const { workers, leafMs } = turn.state;
+  const entry = workers.get(workerId);
+  if (entry !== undefined) emit(turn, { type: "lost", name: entry.name });
   const rest = { workers: withoutEntry(workers, workerId), leafMs: withoutEntry(leafMs, workerId) };
   update(turn, rest);
   returnBatches(turn, workerId);

@@ -70,6 +70,8 @@ export interface CoordinatorOptions {
   readonly log: Log;
   readonly onStatus?: (status: RunStatus) => void;
   readonly observer?: RunObserver;
+  /** Told of each worker that was lost or dropped, by the name that it gave. */
+  readonly onLost?: (name: string) => void;
   /** Told once, with the URL that workers dial: all but the token. */
   readonly onListening?: (url: string) => void;
   /** First abort: a checkpoint at the current step, then a clean end as `interrupted`. */
@@ -150,6 +152,7 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
         feed: new TokenFeed(data.train, configuration),
         store: new SnapshotStore(runFolder),
         onStatus: (status) => options.onStatus?.(status),
+        onLost: (name) => options.onLost?.(name),
       },
       initialRunState(planOf(options, batches, runId), found.start, clock.nowMs(), heritage),
     );

@@ -38,6 +38,8 @@ export type RunEffect =
   | { readonly type: "send-state"; readonly workerId: number; readonly step: number }
   /** Says why and closes the link. */
   | { readonly type: "drop"; readonly workerId: number; readonly reject: Reject }
+  /** A worker is not of the run any more, by whichever fault: told to who started its process. */
+  | { readonly type: "lost"; readonly name: string }
   /** Sends each member the tokens of its leaves, and of those it audits; `ranges` in the order of `members`. */
   | ({
       readonly type: "assign";

@@ -47,6 +47,11 @@ export interface LocalWorkers {
   readonly processIds: readonly number[];
   /** Kept when every worker has ended for good. */
   readonly ended: Promise<readonly WorkerExit[]>;
+  /**
+   * The run has lost the worker of this process: unless it ends by itself within seconds, it is killed.
+   * What follows is as after any early end. Other processes are left alone.
+   */
+  replace(processId: number): void;
   /** Waits `graceMs` for them to end by the coordinator's word, then kills those left. */
   stop(graceMs: number): Promise<void>;
 }
@@ -81,6 +86,9 @@ export async function launchLocalWorkers(options: LaunchOptions): Promise<LocalW
       return workers.flatMap(({ processId }) => (processId === undefined ? [] : [processId]));
     },
     ended,
+    replace(processId) {
+      for (const worker of workers) worker.replace(processId);
+    },
     async stop(graceMs) {
       for (const worker of workers) worker.leave();
       const timer = setTimeout(() => {

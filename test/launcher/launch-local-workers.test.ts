@@ -127,3 +127,26 @@ test("a worker that waits for its next start is not started when all are to end"
   expect(await workers.ended).toMatchObject([{ code: 1 }]);
   expect(clock.numTimers).toBe(0);
 });
+
+test("a worker that the run has lost is killed when it does not end by itself", async () => {
+  const workers = await launch('process.kill(process.pid, "SIGSTOP");', { numWorkers: 1 });
+  const [processId = 0] = workers.processIds;
+  // Somebody else's loss: nothing follows.
+  workers.replace(processId + 1);
+  expect(clock.numTimers).toBe(0);
+  workers.replace(processId);
+  clock.advance(5000);
+  expect(await workers.ended).toMatchObject([{ signal: "SIGKILL" }]);
+  expect(exits[0]?.message).toBe(
+    "Local worker 0 was lost by the run, had not ended 5 s later and was killed " +
+      "(not started again: restarts are off)",
+  );
+});
+
+test("a worker that the run has lost is not killed when it ends by itself", async () => {
+  const workers = await launch("setTimeout(() => undefined, 10);", { numWorkers: 1 });
+  workers.replace(workers.processIds[0] ?? 0);
+  expect(await workers.ended).toMatchObject([{ code: 0, signal: null }]);
+  expect(clock.numTimers).toBe(0);
+  expect(exits).toEqual([]);
+});

@@ -257,6 +257,26 @@ test("a launched run starts a killed worker again, takes it in, and counts it", 
   expect(stepsOf(run)).toEqual(Array.from({ length: Number(steps) }, (_, i) => i + 1));
 });
 
+test("a launched run replaces a worker that is frozen for good, with the bits of one worker", async () => {
+  const run = newRun();
+  const launch = smallinit(launchArgs(run, 2, ENDLESS_RUN));
+  await untilStep(run, 3, launch);
+  const frozen = defined((await childrenOf(launch))[0], "a worker's process");
+  process.kill(frozen, "SIGSTOP");
+  const isBack = () => eventsOf(run, "generation").find(({ members }) => String(members) === "1,2");
+  const { step } = await until("the third worker", launch, isBack);
+  expect(isRunning(frozen)).toBe(false);
+  await untilStep(run, Number(step) + 2, launch);
+  const processIds = await childrenOf(launch);
+  launch.child.kill("SIGINT");
+  expect((await launch.exit).code, launch.output()).toBe(130);
+  expect(launch.output()).toMatch(/was lost by the run, had not ended 5 s later and was killed/);
+  expect(summaryOf(run)).toMatchObject({ restarts: 1, workerRestarts: 1, workers: 2 });
+  expect(processIds).toHaveLength(3);
+  expect(processIds.filter(isRunning)).toEqual([]);
+  await expectSameAsAlone(run);
+}, 300_000);
+
 describe("a run that is stopped", () => {
   test("leaves a checkpoint and no process, and resumes to the same bits", async () => {
     const run = newRun();
