@@ -19,6 +19,7 @@ import {
   validationsOf,
   writeData,
 } from "./processes.ts";
+import { complete, ENDLESS_RUN, expectSameAsAlone } from "./trial.ts";
 
 let folder: string;
 let data: string;
@@ -26,13 +27,8 @@ let data: string;
 let undisturbed: { readonly digest: unknown; readonly validations: readonly unknown[] };
 let numRuns = 0;
 
-/** Until it is stopped, at one learning rate: after any step the bits are those of a run that ends there. */
-const ENDLESS_RUN = [
-  "steps=1000000",
-  "evaluateEvery=0",
-  "learningRate=1e-3",
-  "minLearningRate=1e-3",
-].flatMap((setting) => ["--set", setting]);
+/** A checkpoint every few steps. */
+const CHECKPOINTS = ["--set", "checkpointEvery=5"];
 
 const newRun = () => join(folder, `run-${numRuns++}`);
 const ALL_STEPS = Array.from({ length: 30 }, (_, i) => i + 1);
@@ -60,11 +56,6 @@ function coordinatorArgs(run: string, minWorkers: number, more: readonly string[
   return [...args, ...SMALL_RUN, ...more];
 }
 
-async function complete(running: Running): Promise<void> {
-  const { code } = await running.exit;
-  expect(code, running.output()).toBe(0);
-}
-
 /** Every step counted once, each time with every leaf of it; steps that were gone back on are done again. */
 function expectCommitsOnce(run: string): void {
   let step = 0;
@@ -87,14 +78,6 @@ function expectUndisturbed(run: string): void {
   });
   expect(stepsOf(run)).toEqual(ALL_STEPS);
   expect(validationsOf(run)).toEqual(undisturbed.validations);
-}
-
-/** Compares an endless run that was stopped with one worker's run of as many steps. */
-async function expectSameAsAlone(run: string): Promise<void> {
-  const { steps, parameterDigest } = summaryOf(run);
-  const alone = newRun();
-  await complete(smallinit(launchArgs(alone, 1, [...ENDLESS_RUN, "--set", `steps=${steps}`])));
-  expect(summaryOf(alone).parameterDigest).toBe(parameterDigest);
 }
 
 /** The process that a run knows by this id. */
@@ -199,7 +182,7 @@ describe("a fleet of processes", () => {
       const [catchUp] = eventsOf(run, "catch-up");
       expect(Number(joinedAt.step)).toBeGreaterThan(Number(catchUp?.step));
 
-      await expectSameAsAlone(run);
+      await expectSameAsAlone(run, { data, newRun });
     },
     300_000,
   );
@@ -223,7 +206,7 @@ describe("a fleet of processes", () => {
     expect((await coordinator.exit).code, coordinator.output()).toBe(130);
     for (const worker of [...joiners, ...workers]) await worker.exit;
     expect(eventsOf(run, "lost").length).toBeLessThanOrEqual(victims.length);
-    await expectSameAsAlone(run);
+    await expectSameAsAlone(run, { data, newRun });
   }, 300_000);
 
   test("goes back to its checkpoint when all workers are lost, and on with new ones", async () => {
@@ -274,7 +257,7 @@ test("a launched run replaces a worker that is frozen for good, with the bits of
   expect(summaryOf(run)).toMatchObject({ restarts: 1, workerRestarts: 1, workers: 2 });
   expect(processIds).toHaveLength(3);
   expect(processIds.filter(isRunning)).toEqual([]);
-  await expectSameAsAlone(run);
+  await expectSameAsAlone(run, { data, newRun });
 }, 300_000);
 
 describe("a run that is stopped", () => {
@@ -303,15 +286,32 @@ describe("a run that is stopped", () => {
     expect(summaryOf(run).restarts).toBe(1);
   });
 
-  test("leaves no process when the launching one is killed", async () => {
-    const run = newRun();
-    const launch = smallinit(launchArgs(run, 2, ["--set", "steps=100000"]));
-    await untilStep(run, 3, launch);
-    const processIds = await childrenOf(launch);
-    launch.child.kill("SIGKILL");
-    await launch.exit;
-    while (processIds.some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 10));
-  });
+  const HEIRS = [
+    ["resume", (run: string) => ["resume", run, "--workers", "2"]],
+    ["the same command", (run: string) => launchArgs(run, 2, CHECKPOINTS)],
+  ] as const;
+  test.each(HEIRS)(
+    "goes on to the same bits by %s when the launching process is killed, and leaves no other",
+    async (_name, heirArgs) => {
+      const run = newRun();
+      const launch = smallinit(launchArgs(run, 2, CHECKPOINTS));
+      await untilStep(run, 12, launch);
+      const orphans = await childrenOf(launch);
+      launch.child.kill("SIGKILL");
+      await launch.exit;
+      // At once: its workers may be there still, and must not come in the way.
+      const heir = smallinit(heirArgs(run));
+      await complete(heir);
+      expectUndisturbed(run);
+      expect(summaryOf(run)).toMatchObject({ restarts: 1, workerRestarts: 0 });
+      expect(orphans).toHaveLength(2);
+      const heirs = await childrenOf(heir);
+      expect(heirs).toHaveLength(2);
+      expect(heirs.filter(isRunning)).toEqual([]);
+      // They end when they notice.
+      while (orphans.some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 10));
+    },
+  );
 
   test("cannot be resumed for fewer steps than it has done", async () => {
     const run = newRun();
