@@ -18,6 +18,15 @@ export const systemClock: Clock = {
   },
 };
 
+/** The clock of this machine, for a process that has nothing to do but to wait: its timers keep it alive. */
+export const wakefulClock: Clock = {
+  nowMs: systemClock.nowMs,
+  after(delayMs, action) {
+    const timer = setTimeout(action, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
 /** The system's clock, with one zero for all threads and processes of this machine. */
 export const machineClock: Clock = {
   nowMs: () => THREAD_ORIGIN_MS + performance.now(),

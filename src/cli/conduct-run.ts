@@ -41,6 +41,8 @@ export interface RunRequest {
   readonly allowsMixedEngines?: boolean;
   /** The part of the leaves that a second worker computes as well; default: none. */
   readonly auditRate?: number;
+  /** Told where workers from elsewhere join; default: a line of the log. */
+  onJoinUrl?(url: string): void;
   /** Workers to start on this machine; 0: they come from elsewhere. */
   readonly numLocalWorkers: number;
   /** Where they compute; default: on the CPU. */
@@ -108,7 +110,9 @@ export async function conductRun(
       onStatus: (status) => voice.show(status),
       onListening(url) {
         if (request.numLocalWorkers === 0) {
-          log.info(joinHint(url, request.token));
+          const joinUrl = joinUrlOf(url, request.token);
+          if (request.onJoinUrl !== undefined) request.onJoinUrl(joinUrl);
+          else log.info(`Join with:  smallinit worker '${joinUrl}'`);
           return;
         }
         workers = startWorkers(request, url, log, (exit) => {
@@ -218,10 +222,9 @@ function replaceLost(local: LocalWorkers | undefined, name: string): void {
   if (processId !== undefined) local?.replace(processId);
 }
 
-function joinHint(url: string, token: string | undefined): string {
+function joinUrlOf(url: string, token: string | undefined): string {
   const address = parseJoinUrl(url);
-  const joinUrl = formatJoinUrl({ ...address, ...(token === undefined ? {} : { token }) });
-  return `Join with:  smallinit worker '${joinUrl}'`;
+  return formatJoinUrl({ ...address, ...(token === undefined ? {} : { token }) });
 }
 
 const EXIT_CODE_OF = { completed: 0, interrupted: EXIT_INTERRUPTED, failed: 1 } as const;

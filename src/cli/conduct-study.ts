@@ -15,6 +15,7 @@ import { dataFolderOf, runFolderOf, STUDY_FOLDERS, tracesOf } from "../study/stu
 import { conductRun, type RunRequest, type RunVoice } from "./conduct-run.ts";
 import { prepare } from "./prepare-command.ts";
 import { configurationFor } from "./settings.ts";
+import type { StudyGroups } from "./study-groups.ts";
 
 /** How the runs of a study are conducted. */
 export interface StudyConduct {
@@ -23,6 +24,8 @@ export interface StudyConduct {
   /** Runs side by side. */
   readonly numSlots: number;
   readonly workersPerRun: number;
+  /** Where workers from elsewhere join the run of each slot; undefined: they are started here. */
+  readonly groups?: StudyGroups;
   /** Threads of each worker's engine. */
   readonly threadsPerWorker: number;
   readonly log: Log;
@@ -55,25 +58,30 @@ export async function conductStudy(conduct: StudyConduct): Promise<QueueOutcome<
   const left = runs.filter((run) => !isOver(runStanding(tracesOf(runFolderOf(out, run)))));
   const underWay = new Map<string, RunStatus>();
   let numOver = runs.length - left.length;
+  const threads =
+    conduct.groups === undefined ? ` of ${conduct.threadsPerWorker} thread(s)` : " from elsewhere";
   log.info(
     `${runs.length} runs, ${numOver} of them over; ${conduct.numSlots} side by side, each with ` +
-      `${conduct.workersPerRun} worker(s) of ${conduct.threadsPerWorker} thread(s).`,
+      `${conduct.workersPerRun} worker(s)${threads}.`,
   );
   return runQueue({
     items: left,
     numSlots: conduct.numSlots,
     signal: conduct.stopSignal,
-    work: (run) => conductOne(run),
+    work: (run, slot) => conductOne(run, slot),
+    // Nobody came to this group: others may have workers.
+    isOfSlot: (error) => conduct.groups !== undefined && isOfTooFewWorkers(error),
   });
 
-  async function conductOne(run: PlannedRun): Promise<void> {
+  async function conductOne(run: PlannedRun, slot: number): Promise<void> {
     const folder = runFolderOf(out, run);
     const isResume = runStanding(tracesOf(folder)) === "begun";
     const request: RunRequest = {
       ...{ data: dataFolderOf(out, run.corpus), run: folder, isResume },
       configuration: configurations(run),
-      listen: { host: "127.0.0.1", port: 0 },
-      ...{ minWorkers: conduct.workersPerRun, numLocalWorkers: conduct.workersPerRun },
+      ...(conduct.groups?.doorOf(slot) ?? { listen: { host: "127.0.0.1", port: 0 } }),
+      minWorkers: conduct.workersPerRun,
+      numLocalWorkers: conduct.groups === undefined ? conduct.workersPerRun : 0,
       workerArguments: [
         ...["--threads", String(conduct.threadsPerWorker)],
         ...["--probes", join(folder, STUDY_FOLDERS.probes)],
@@ -100,12 +108,17 @@ export async function conductStudy(conduct: StudyConduct): Promise<QueueOutcome<
       const loss = validationLoss === null ? "none" : validationLoss.toFixed(4);
       log.info(`${numOver}/${runs.length} ${run.name}: ${standing}, validation loss ${loss}`);
     } else if (status === "failed") {
+      const isLeft = error?.code === "ERR_TOO_FEW_WORKERS";
       throw new TrainerError(
-        "ERR_RUN_ENDED",
+        isLeft ? "ERR_TOO_FEW_WORKERS" : "ERR_RUN_ENDED",
         `${run.name} failed after ${steps} steps: ${error?.message ?? "no reason was given"}`,
       );
     }
   }
+}
+
+function isOfTooFewWorkers(error: unknown): boolean {
+  return error instanceof TrainerError && error.code === "ERR_TOO_FEW_WORKERS";
 }
 
 async function prepareCorpus(corpus: StudyCorpus, folder: string): Promise<void> {

@@ -1,8 +1,10 @@
 import { arch, availableParallelism, cpus } from "node:os";
 import { type Command, Option } from "commander";
+import { wakefulClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { FleetConfiguration } from "../configuration/configuration.ts";
 import { formatJoinUrl, parseJoinUrl } from "../transport/join-url.ts";
+import type { WorkerOptions } from "../worker/run-worker.ts";
 import { engineFaultOfEnvironment } from "./engine-fault.ts";
 import { deviceOption } from "./engine-options.ts";
 import { wholeNumber } from "./option-values.ts";
@@ -22,6 +24,7 @@ interface WorkerCommandOptions extends PlaceOptions {
   readonly profile?: string;
   readonly trustNetwork?: boolean;
   readonly probes?: string;
+  readonly stay?: boolean;
 }
 
 /** Seconds that a worker tries to reach its coordinator, which may be started after it. */
@@ -64,6 +67,10 @@ export function addWorkerCommand(program: Command): void {
       DEFAULT_COORDINATOR_TIMEOUT_SECONDS,
     )
     .option(
+      "--stay",
+      "after a run call again for the next, as `compare --listen` has them, until nobody answers for --timeout",
+    )
+    .option(
       "--profile <dir>",
       "at the end, write there where each step's time went (default: not measured)",
     )
@@ -81,7 +88,7 @@ export function addWorkerCommand(program: Command): void {
       const interfaceAddress = interfaceOf(options);
       const trap = phaseTrapOfEnvironment();
       const engineFault = engineFaultOfEnvironment();
-      const outcome = await runWorker({
+      const worker: WorkerOptions = {
         url: withToken(url),
         ...(options.engine === undefined ? {} : { engine: options.engine }),
         device: options.device,
@@ -105,8 +112,14 @@ export function addWorkerCommand(program: Command): void {
         ...(options.probes === undefined ? {} : { probeFolder: options.probes }),
         ...(trap === undefined ? {} : { trap }),
         ...(engineFault === undefined ? {} : { engineFault }),
-      });
-      stderrLog.info(`Done: ${outcome.reason}.`);
+      };
+      if (options.stay === true) {
+        const { workForRuns } = await import("../worker/work-for-runs.ts");
+        const numRuns = await workForRuns({ worker, clock: wakefulClock, runOnce: runWorker });
+        stderrLog.info(`Done: worked for ${numRuns} run(s), and nobody has another.`);
+        return;
+      }
+      stderrLog.info(`Done: ${(await runWorker(worker)).reason}.`);
     });
 }
 

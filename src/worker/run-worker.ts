@@ -108,11 +108,12 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerOutcome> 
   });
   thread.on("error", (error) => inbox.fail(error));
   thread.on("exit", () => inbox.fail(threadEnded()));
-  options.stopSignal.addEventListener("abort", () => {
+  const onStop = () =>
     inbox.fail(
       new TrainerError("ERR_WORKER_STOPPED", "Stopped by request; the run goes on without."),
     );
-  });
+  options.stopSignal.addEventListener("abort", onStop);
+  if (options.stopSignal.aborted) onStop();
   const tell = (message: ToCommunication) =>
     thread.postMessage(
       profile === undefined ? message : { ...message, toldMs: profile.compute.now() },
@@ -123,6 +124,8 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerOutcome> 
     tell({ type: "send", message: farewellOf(error) });
     throw error;
   } finally {
+    // Left there it would keep all of this run's memory, and a worker may stay for others.
+    options.stopSignal.removeEventListener("abort", onStop);
     tell({ type: "close", reason: "this worker ends" });
     await exited(thread);
   }

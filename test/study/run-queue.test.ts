@@ -32,6 +32,48 @@ describe("the queue of a study", () => {
     expect(outcome).toEqual({ done: ["a", "c"], failed: [{ item: "b", error: "no" }], left: [] });
   });
 
+  test("gives an item to another slot when its own has failed, which takes nothing else", async () => {
+    const slots: (readonly [item: number, slot: number])[] = [];
+    const outcome = await runQueue({
+      ...{ items: [1, 2, 3], numSlots: 2, signal: never },
+      work(item, slot) {
+        slots.push([item, slot]);
+        return slot === 0 ? Promise.reject("nobody is there") : Promise.resolve();
+      },
+      isOfSlot: (error) => error === "nobody is there",
+    });
+    expect(outcome).toMatchObject({ failed: [], left: [] });
+    expect([...outcome.done].sort()).toEqual([1, 2, 3]);
+    expect(slots.filter(([, slot]) => slot === 0)).toEqual([[1, 0]]);
+  });
+
+  test("gives it to a slot that had found nothing left, too", async () => {
+    let otherIsDone: () => void = () => undefined;
+    const other = new Promise<void>((resolve) => {
+      otherIsDone = resolve;
+    });
+    const outcome = await runQueue({
+      ...{ items: [1, 2], numSlots: 2, signal: never },
+      async work(_, slot) {
+        if (slot === 1) return otherIsDone();
+        await other;
+        throw "nobody is there";
+      },
+      isOfSlot: () => true,
+    });
+    expect(outcome).toMatchObject({ failed: [], left: [] });
+    expect([...outcome.done].sort()).toEqual([1, 2]);
+  });
+
+  test("leaves what no slot was left for", async () => {
+    const outcome = await runQueue({
+      ...{ items: [1, 2], numSlots: 1, signal: never },
+      work: () => Promise.reject("nobody is there"),
+      isOfSlot: () => true,
+    });
+    expect(outcome).toEqual({ done: [], failed: [], left: [1, 2] });
+  });
+
   test("begins nothing else when it is stopped, and says what is left", async () => {
     const stop = new AbortController();
     const outcome = await runQueue({
