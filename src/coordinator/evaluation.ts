@@ -3,6 +3,9 @@ import { EVALUATIONS_PER_WORKER, type RunPlan } from "./run-plan.ts";
 import type { Evaluation, RunState } from "./run-state.ts";
 import { emit, record, say, type Turn, update, withEntry, withoutEntry } from "./turn.ts";
 
+/** A worker's batches whose times are kept. */
+const NUM_RECENT_BATCHES = 20;
+
 /** Whether the validation loss after `step` updates is wanted: at the end, and every so often. */
 export function isEvaluationStep(plan: RunPlan, step: number): boolean {
   if (plan.numEvaluationBatches === 0 || step === 0) return false;
@@ -52,17 +55,21 @@ function giveBatch(turn: Turn, workerId: number): void {
 export function onEvaluated(turn: Turn, workerId: number, message: Evaluated): boolean {
   const { evaluation, plan } = turn.state;
   const { batchIndex, lossSum } = message;
+  const given = evaluation?.outstanding.get(batchIndex);
   const isAwaited =
-    evaluation !== undefined &&
-    message.evaluationId === evaluation.evaluationId &&
-    evaluation.outstanding.get(batchIndex)?.workerId === workerId;
-  if (!isAwaited) {
+    message.evaluationId === evaluation?.evaluationId && given?.workerId === workerId;
+  if (evaluation === undefined || given === undefined || !isAwaited) {
     update(turn, { numStale: turn.state.numStale + 1 });
     return false;
   }
   const outstanding = withoutEntry(evaluation.outstanding, batchIndex);
   const summed = sumInOrder({ ...evaluation, outstanding }, batchIndex, lossSum);
-  update(turn, { evaluation: summed });
+  const { batchMs } = turn.state;
+  const times = [...(batchMs.get(workerId) ?? []), turn.nowMs - given.sinceMs];
+  update(turn, {
+    evaluation: summed,
+    batchMs: withEntry(batchMs, workerId, times.slice(-NUM_RECENT_BATCHES)),
+  });
   if (summed.numSummed < plan.numEvaluationBatches) {
     if (turn.state.phase.type === "evaluating") giveBatch(turn, workerId);
     return false;

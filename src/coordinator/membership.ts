@@ -76,11 +76,14 @@ function loseWorker(turn: Turn, workerId: number, reason: string, code?: string)
     const message = `Step ${step}: ${name} ${reason}.`;
     emit(turn, { type: "drop", workerId, reject: { type: "reject", code, message } });
   }
-  const { workers, leafMs } = turn.state;
+  const { workers, leafMs, batchMs } = turn.state;
   const entry = workers.get(workerId);
   if (entry !== undefined) emit(turn, { type: "lost", name: entry.name });
-  const rest = { workers: withoutEntry(workers, workerId), leafMs: withoutEntry(leafMs, workerId) };
-  update(turn, rest);
+  update(turn, {
+    workers: withoutEntry(workers, workerId),
+    leafMs: withoutEntry(leafMs, workerId),
+    batchMs: withoutEntry(batchMs, workerId),
+  });
   returnBatches(turn, workerId);
   dropFromSnapshot(turn, workerId);
   dropFromDigests(turn, workerId);

@@ -48,8 +48,10 @@ export interface WaitLimits {
   readonly stepMsMin: number;
   /** The same before there is a median: first uses compile. */
   readonly firstStepMs: number;
-  /** One validation batch. */
+  /** A worker's validation batch before it has done one: its first compiles. Digests as well. */
   readonly evaluationMs: number;
+  /** Its next ones may take this, or what `evaluationLimitMs` finds in its last ones if that is more. */
+  readonly evaluationMsMin: number;
   /** From `send-snapshot` to its last frame. */
   readonly snapshotMs: number;
   /** What a joiner may make the others wait at the boundary where it becomes a member. */
@@ -72,6 +74,7 @@ export const DEFAULT_WAIT_LIMITS: WaitLimits = {
   stepMsMin: 60_000,
   firstStepMs: 1_800_000,
   evaluationMs: 600_000,
+  evaluationMsMin: 60_000,
   snapshotMs: 600_000,
   admitMs: 60_000,
   saveMs: 600_000,

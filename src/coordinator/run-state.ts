@@ -32,6 +32,8 @@ export interface RunState {
   readonly division: Division | undefined;
   /** What a leaf took, in ms, in each worker's newest steps, oldest first. */
   readonly leafMs: ReadonlyMap<number, readonly number[]>;
+  /** What each worker took for its newest validation batches, in ms, from being given one; oldest first. */
+  readonly batchMs: ReadonlyMap<number, readonly number[]>;
   /** Members whose leaves of the current step are done. */
   readonly computed: ReadonlySet<number>;
   /** Members who hold the current step's sum. */
@@ -327,7 +329,7 @@ export function initialRunState(
     hasBegun: false,
     isClosed: false,
     assignedThrough: step,
-    ...{ assigned: new Map(), division: undefined, leafMs: new Map() },
+    ...{ assigned: new Map(), division: undefined, leafMs: new Map(), batchMs: new Map() },
     computed: new Set(),
     ready: new Map(),
     peerWaits: new Map(),

@@ -1,5 +1,6 @@
 import { assertNever } from "../base/assert.ts";
 import { medianOf } from "../base/median.ts";
+import { adaptiveLimit } from "./adaptive-limit.ts";
 import { awaitedIds } from "./catch-up.ts";
 import type { RunState } from "./run-state.ts";
 import { nameOf } from "./turn.ts";
@@ -26,12 +27,6 @@ export interface Wait {
   /** What the worker is to do, after its name: "to compute its leaves". */
   readonly what: string;
 }
-
-/** Somebody is late after the median of the last steps and so many of their median deviations. */
-const LATE_IN_DEVIATIONS = 30;
-
-/** Least deviation counted, as a part of the median: steps that take alike must not make a trap. */
-const LEAST_DEVIATION = 0.1;
 
 /** Everything that the run waits for at this moment. */
 export function waitsOf(state: RunState): readonly Wait[] {
@@ -141,17 +136,19 @@ function stepWait(state: RunState): Wait {
   return { kind: "exchange", workerIds, sinceMs, limitMs, what: "to hold the gradient sum" };
 }
 
+/** How long a step may take, by what the last ones took. */
+export function stepLimitMs({ recentStepMs, plan }: RunState): number {
+  const { firstStepMs: firstMs, stepMsMin: leastMs } = plan.limits;
+  return adaptiveLimit(recentStepMs, { firstMs, leastMs });
+}
+
 /**
- * How long a step may take: what the last ones took and k median absolute deviations, where these are
- * known. Unlike a multiple of the median alone, it is narrow where steps are alike and wide where not.
+ * How long a worker may take for a validation batch, by its own last ones: who is quick gets most of
+ * them, and must not set the limit of who is slow. Its first one compiles.
  */
-export function stepLimitMs(state: RunState): number {
-  const { firstStepMs, stepMsMin } = state.plan.limits;
-  const median = medianStepMs(state);
-  if (median === undefined) return firstStepMs;
-  const deviations = state.recentStepMs.map((stepMs) => Math.abs(stepMs - median));
-  const deviation = Math.max(medianOf(deviations) ?? 0, LEAST_DEVIATION * median);
-  return Math.max(stepMsMin, median + LATE_IN_DEVIATIONS * deviation);
+export function evaluationLimitMs({ batchMs, plan }: RunState, workerId: number): number {
+  const { evaluationMs: firstMs, evaluationMsMin: leastMs } = plan.limits;
+  return adaptiveLimit(batchMs.get(workerId) ?? [], { firstMs, leastMs });
 }
 
 /** For whom most of those who were asked wait; of equals, for the one who did not answer. */
@@ -178,10 +175,11 @@ function preparationWaits({ workers, plan }: RunState): readonly Wait[] {
   });
 }
 
-function evaluationWaits({ evaluation, plan }: RunState): readonly Wait[] {
+function evaluationWaits(state: RunState): readonly Wait[] {
+  const { evaluation, plan } = state;
   return [...(evaluation?.outstanding ?? [])].map(([batchIndex, { workerId, sinceMs }]) => ({
     kind: "evaluate",
-    ...{ workerIds: [workerId], sinceMs, limitMs: plan.limits.evaluationMs },
+    ...{ workerIds: [workerId], sinceMs, limitMs: evaluationLimitMs(state, workerId) },
     what: `to evaluate batch ${batchIndex + 1}/${plan.numEvaluationBatches}`,
   }));
 }

@@ -299,6 +299,12 @@ describe("a deadline", () => {
       /evaluate batch/,
     ],
     [
+      "to evaluate, though it did so before",
+      ({ state: { evaluation, step } }) => step === 8 && evaluation !== undefined,
+      limits.evaluationMsMin,
+      /evaluate batch/,
+    ],
+    [
       "to give its snapshot",
       ({ state: { snapshot, step } }) => step === 12 && snapshot?.digest === undefined,
       limits.snapshotMs,
@@ -312,12 +318,17 @@ describe("a deadline", () => {
       run.runUntil(() => isReached(run));
       const late = defined(workers[0], "a worker");
       late.isStuck = true;
+      const stuckMs = run.nowMs;
+      let roundMs = 0;
       while (dropsOf(run).length === 0) {
+        const startMs = run.nowMs;
         for (let i = 0; i < 10; i++) run.stepOnce(CALM, i);
         expect(run.outcome).toBeUndefined();
         // In pieces that nobody else's deadline is shorter than.
         run.passTime(Math.min(limitMs / 4, limits.stepMsMin / 3));
+        roundMs = Math.max(roundMs, run.nowMs - startMs);
       }
+      expect(run.nowMs - stuckMs).toBeLessThanOrEqual(limitMs + roundMs);
       const [drop] = dropsOf(run);
       expect([drop?.workerId, drop?.reject.code]).toEqual([0, "ERR_DEADLINE"]);
       expect(drop?.reject.message).toMatch(words);
