@@ -1,11 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { hostname, networkInterfaces } from "node:os";
 import type { Clock } from "../base/clock.ts";
-import { TrainerError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { type Configuration, leavesPerStep } from "../configuration/configuration.ts";
+import type { Configuration } from "../configuration/configuration.ts";
 import { openDataFolder } from "../data/open-data-folder.ts";
-import { type ValidationBatches, validationBatches } from "../data/validation-batches.ts";
+import { validationBatches } from "../data/validation-batches.ts";
 import { checkPartLength } from "../data/validation-windows.ts";
 import type { Link } from "../protocol/link.ts";
 import { pinOf } from "../transport/credentials.ts";
@@ -13,11 +12,12 @@ import { formatHostPort, formatJoinUrl } from "../transport/join-url.ts";
 import { listen } from "../transport/listen.ts";
 import { isLoopback } from "../transport/loopback.ts";
 import { SlotFolder } from "../transport/slot-folder.ts";
+import { checkAudit, checkSteps, checkVocabulary } from "./check-run.ts";
 import { Coordinator } from "./coordinator.ts";
 import { FROM_SEED, findStart } from "./find-start.ts";
+import { planRun } from "./plan-run.ts";
 import { reachableHost } from "./reachable-host.ts";
 import { type FormerRun, readFormerRun } from "./read-former-run.ts";
-import type { RunOutcome } from "./run-effects.ts";
 import type { LocalExit } from "./run-events.ts";
 import {
   checkRunFolder,
@@ -28,13 +28,13 @@ import {
 } from "./run-folder.ts";
 import { RunJournal } from "./run-journal.ts";
 import type { RunObserver } from "./run-observer.ts";
-import { DEFAULT_WAIT_LIMITS, type RunPlan } from "./run-plan.ts";
 import { checkNotConducted, newRunId, readSession, writeSession } from "./run-session.ts";
-import { type Heritage, initialRunState, type RunStart, type RunState } from "./run-state.ts";
+import { type Heritage, initialRunState, type RunStart } from "./run-state.ts";
 import type { RunStatus } from "./run-status.ts";
 import type { RunSummary } from "./run-summary.ts";
 import { openRunTls, type RunTls, type TlsChoice } from "./run-tls.ts";
 import { SnapshotStore } from "./snapshot-store.ts";
+import { summarizeRun } from "./summarize-run.ts";
 import { TokenFeed } from "./token-feed.ts";
 
 /** What a run needs. */
@@ -154,7 +154,7 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
         onStatus: (status) => options.onStatus?.(status),
         onLost: (name) => options.onLost?.(name),
       },
-      initialRunState(planOf(options, batches, runId), found.start, clock.nowMs(), heritage),
+      initialRunState(planRun(options, batches, runId), found.start, clock.nowMs(), heritage),
     );
     accept = (link, host) => coordinator.accept(link, host);
     for (const [link, host] of early) coordinator.accept(link, host);
@@ -177,7 +177,7 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
     onAbort(options.stopSignal, () => coordinator.dispatch({ type: "stop" }));
     onAbort(options.noMoreWorkers, () => coordinator.dispatch({ type: "no-more-workers" }));
     const outcome = await coordinator.ended;
-    const summary = summaryOf(coordinator.state, outcome, journal);
+    const summary = summarizeRun(coordinator.state, outcome, journal);
     await listener.close(outcome.error?.message ?? `the run is ${outcome.status}`);
     await writeSummary(runFolder, summary);
     return summary;
@@ -218,84 +218,7 @@ function publicUrl(
   return formatJoinUrl({ ...address, ...pin, isSecure: tls !== undefined });
 }
 
-function checkVocabulary({ vocabSize }: Configuration, dataVocabSize: number): void {
-  if (dataVocabSize <= vocabSize) return;
-  throw new TrainerError(
-    "ERR_VOCABULARY_MISMATCH",
-    `The data have ${dataVocabSize} token ids, but the model has vocabSize ${vocabSize}. Give the ` +
-      "data that the run was started with.",
-  );
-}
-
-/** Other engines round differently: every audit would find something. */
-function checkAudit({ auditRate = 0, allowsMixedEngines = false }: CoordinatorOptions): void {
-  if (auditRate === 0 || !allowsMixedEngines) return;
-  throw new TrainerError(
-    "ERR_USAGE",
-    `--audit ${auditRate} compares bits, and with --mixed-engines honest workers have different ones. ` +
-      "Leave one of them out.",
-  );
-}
-
-function checkSteps({ steps }: Configuration, stepsDone: number): void {
-  if (stepsDone <= steps) return;
-  throw new TrainerError(
-    "ERR_CONFIG_VALUE",
-    `The run has done ${stepsDone} steps already, but steps is ${steps}. Set steps to ${stepsDone} ` +
-      "or more.",
-  );
-}
-
-function planOf(options: CoordinatorOptions, batches: ValidationBatches, runId: string): RunPlan {
-  const { configuration, gatherTimeoutMs, minWorkers } = options;
-  const { steps, evaluateEvery, checkpointEvery, maxSkippedSteps, allReduce } = configuration;
-  return {
-    ...{ runId, steps, evaluateEvery, checkpointEvery, maxSkippedSteps, allReduce, minWorkers },
-    allowsMixedEngines: options.allowsMixedEngines ?? false,
-    // On a bf16 wire the bits depend on who computes what: not on how fast, too.
-    dividesBySpeed: configuration.wire === "f32",
-    audit: { rate: options.auditRate ?? 0, seed: configuration.seed },
-    canReunite: !options.isLocal,
-    numLeaves: leavesPerStep(configuration),
-    tokensPerStep: configuration.batchSize * configuration.contextLength,
-    numEvaluationBatches: batches.numBatches,
-    evaluationTokens: batches.numPositions,
-    limits: {
-      ...DEFAULT_WAIT_LIMITS,
-      ...(gatherTimeoutMs === undefined ? {} : { gatherMs: gatherTimeoutMs }),
-    },
-  };
-}
-
 function onAbort(signal: AbortSignal | undefined, action: () => void): void {
   if (signal?.aborted === true) action();
   else signal?.addEventListener("abort", action, { once: true });
-}
-
-function summaryOf(state: RunState, outcome: RunOutcome, journal: RunJournal): RunSummary {
-  const { step, plan, trainLoss, validationLoss, agreed, trainedMs, trainedTokens } = state;
-  const { status, error } = outcome;
-  return {
-    ...{
-      status,
-      steps: step,
-      trainLoss: finite(trainLoss),
-      validationLoss: finite(validationLoss),
-    },
-    parameterDigest: agreed?.step === step ? agreed.digest : null,
-    tokensPerSecond: trainedMs === 0 ? 0 : Math.round((trainedTokens / trainedMs) * 1e6) / 1000,
-    tokens: step * plan.tokensPerStep,
-    wallMs: journal.wallMs,
-    workers: journal.numWorkers,
-    restarts: journal.restarts + journal.workerRestarts,
-    workerRestarts: journal.workerRestarts,
-    ...(plan.audit.rate === 0 ? {} : { audit: state.audited }),
-    checkpointStep: state.saved.step === 0 ? null : state.saved.step,
-    ...(error === undefined ? {} : { error }),
-  };
-}
-
-/** JSON has neither NaN nor infinity. */
-function finite(value: number | undefined): number | null {
-  return value !== undefined && Number.isFinite(value) ? value : null;
 }
