@@ -11,21 +11,18 @@ export interface Clock {
 /** The clock of this machine. Its timers do not keep the process alive. */
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
-  after(delayMs, action) {
-    const timer = setTimeout(action, delayMs);
-    timer.unref();
-    return () => clearTimeout(timer);
-  },
+  after: (delayMs, action) => cancelOf(setTimeout(action, delayMs).unref()),
 };
 
 /** The clock of this machine, for a process that has nothing to do but to wait: its timers keep it alive. */
 export const wakefulClock: Clock = {
   nowMs: systemClock.nowMs,
-  after(delayMs, action) {
-    const timer = setTimeout(action, delayMs);
-    return () => clearTimeout(timer);
-  },
+  after: (delayMs, action) => cancelOf(setTimeout(action, delayMs)),
 };
+
+function cancelOf(timer: NodeJS.Timeout): () => void {
+  return () => clearTimeout(timer);
+}
 
 /** The system's clock, with one zero for all threads and processes of this machine. */
 export const machineClock: Clock = {

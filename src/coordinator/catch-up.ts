@@ -23,6 +23,8 @@ interface Joiner {
 /**
  * Brings joiners up while the members go on: they get a snapshot, then the sum of every step committed
  * since, and do the same updates as everybody, with the same bits. Who is near is taken in at a boundary.
+ *
+ * Supply and admission stand together: both go by how far a joiner is behind.
  */
 export function catchUp(turn: Turn): void {
   endReplayIfBroken(turn);

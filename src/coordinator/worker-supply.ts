@@ -1,4 +1,5 @@
 import { defined } from "../base/assert.ts";
+import { othersOf } from "../collective/others-of.ts";
 import type { Configuration } from "../configuration/configuration.ts";
 import type { ValidationBatches } from "../data/validation-batches.ts";
 import type { Link } from "../protocol/link.ts";
@@ -47,10 +48,9 @@ export class WorkerSupply {
     );
     if (generation !== this.#options.generation()) return;
     members.forEach((workerId, i) => {
-      const { lo, hi } = defined(ranges[i], "a member's leaves");
+      const range = defined(ranges[i], "a member's leaves");
       const audit = auditedBy(audits, workerId);
-      const others = audit.filter((leaf) => leaf < lo || leaf >= hi);
-      const ofOthers = others.map((leaf) => {
+      const ofOthers = othersOf(audit, range).map(({ leaf }) => {
         const index = audits.findIndex((one) => one.leaf === leaf);
         return defined(audited[index], "an audited leaf's tokens");
       });

@@ -53,6 +53,8 @@ export interface TensorflowEngineOptions {
  * A graph is traced and compiled when its shape first occurs, and kept. On a GPU each keeps the
  * parameters in a variable in the GPU's memory; on a CPU they are fed, which copies nothing.
  *
+ * Both ways stand in this one file: they share every graph, and differ in how numbers go in and out.
+ *
  * @throws {TrainerError} ERR_ENGINE when TensorFlow is not set up or does not see the device.
  */
 export async function createTensorflowEngine(options: TensorflowEngineOptions): Promise<Engine> {

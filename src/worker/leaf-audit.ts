@@ -1,12 +1,6 @@
 import { digestOf } from "../base/digest.ts";
+import { type OthersLeaf, othersOf } from "../collective/others-of.ts";
 import type { Assign, AuditedLeaf, LeafRange } from "../protocol/messages.ts";
-
-/** A leaf of somebody else's, to be computed and compared. */
-export interface OthersLeaf {
-  readonly leaf: number;
-  /** Its place among the tokens of the assignment. */
-  readonly leafIndex: number;
-}
 
 /** What a worker finds in the audited leaves of one step: its own as they come, then those of others. */
 export class LeafAudit {
@@ -29,11 +23,4 @@ export class LeafAudit {
   note(leaf: number, vector: Float32Array): void {
     if (this.#asked.has(leaf)) this.found.push({ leaf, digest: digestOf(vector) });
   }
-}
-
-/** The audited leaves outside a range; their tokens follow those of the range, in this order. */
-export function othersOf(audit: readonly number[], { lo, hi }: LeafRange): OthersLeaf[] {
-  return audit
-    .filter((leaf) => leaf < lo || leaf >= hi)
-    .map((leaf, i) => ({ leaf, leafIndex: hi - lo + i }));
 }

@@ -1,7 +1,7 @@
 import { assert, assertNever, defined } from "../base/assert.ts";
 import { TrainerError } from "../base/errors.ts";
+import { othersOf } from "../collective/others-of.ts";
 import type { Assign, Commit, Evaluate, Form, Moment, SendSnapshot } from "../protocol/messages.ts";
-import { othersOf } from "./leaf-audit.ts";
 
 /** What the compute thread has been asked and how far it is. A value: pure functions make new ones. */
 export interface WorkState {

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { defined } from "../../src/base/assert.ts";
 import { digestOf } from "../../src/base/digest.ts";
+import { othersOf } from "../../src/collective/others-of.ts";
 import { resolveConfiguration } from "../../src/configuration/resolve-configuration.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import type { Form, Ready } from "../../src/protocol/messages.ts";
 import { ComputeThread } from "../../src/worker/compute-thread.ts";
-import { LeafAudit, othersOf } from "../../src/worker/leaf-audit.ts";
+import { LeafAudit } from "../../src/worker/leaf-audit.ts";
 import type { ToCommunication } from "../../src/worker/thread-messages.ts";
 import { Trainer } from "../../src/worker/trainer.ts";
 import { createTrainingMemory } from "../../src/worker/training-memory.ts";
