@@ -3,6 +3,7 @@ import { isEvaluationDue } from "./evaluation.ts";
 import { formFleet, loseWorkers } from "./membership.ts";
 import type { RunState, Standing } from "./run-state.ts";
 import { isSnapshotFree, isTrusted, requestSnapshot } from "./snapshot.ts";
+import { numParamsOf } from "./state-bytes.ts";
 import { emit, nameOf, record, say, setStanding, type Turn, update } from "./turn.ts";
 
 /** A joiner so few steps behind is waited for at the next boundary: a sum or two take no longer. */
@@ -194,11 +195,8 @@ function isTooFarBehind(state: RunState): boolean {
 
 /** Sums that are kept: a joiner that needs more is waited for. */
 export function maxStepsBehind({ layout }: Pick<RunState, "layout">): number {
-  const numParams = (layout ?? []).reduce(
-    (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
-    0,
-  );
-  return Math.max(REPLAYED_STEPS_MIN, Math.floor(REPLAYED_BYTES_MAX / (4 * (numParams + 1))));
+  const bytes = 4 * (numParamsOf(layout) + 1);
+  return Math.max(REPLAYED_STEPS_MIN, Math.floor(REPLAYED_BYTES_MAX / bytes));
 }
 
 /**

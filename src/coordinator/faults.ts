@@ -59,11 +59,13 @@ function settleAccusations(turn: Turn): void {
   const { accusations, plan, relinks, members, phase } = turn.state;
   const oldest = accusations[0];
   if (oldest === undefined || phase.type === "ended") return;
-  if (turn.nowMs - oldest.sinceMs < plan.limits.accusationMs) return;
+  const afterMs = turn.nowMs - oldest.sinceMs;
   if (relinks === 0) {
+    if (afterMs < plan.limits.relinkMs) return;
     relink(turn, `${nameOf(turn.state, oldest.accuserId)}: ${oldest.reason}`);
     return;
   }
+  if (afterMs < plan.limits.accusationMs) return;
   const blamedId = mostBlamed(accusations);
   const broken = accusations.filter(
     ({ accusedId, accuserId }) => accusedId === blamedId || accuserId === blamedId,

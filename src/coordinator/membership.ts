@@ -95,14 +95,16 @@ function loseWorker(turn: Turn, workerId: number, reason: string, code?: string)
  */
 function loseFleet(turn: Turn, mayReturn: boolean): void {
   recordCommits(turn);
+  const { nowMs } = turn;
   const { step, trainLoss, validationLoss, evaluatedStep, members } = turn.state;
   const journal = { step, trainLoss, validationLoss, evaluatedStep, memberIds: members };
   const isAwaited = mayReturn && turn.state.plan.canReunite && !turn.state.isClosed;
+  const held = holdingsOf(turn.state);
   update(turn, {
-    reunion: isAwaited ? { sinceMs: turn.nowMs, journal, held: holdingsOf(turn.state) } : undefined,
+    reunion: isAwaited ? { sinceMs: nowMs, cameMs: nowMs, journal, held } : undefined,
     ...{ members: [], evaluation: undefined, digests: undefined, accusations: [] },
     ...{ computed: new Set(), ready: new Map() },
-    phase: { type: "gathering", sinceMs: turn.nowMs },
+    phase: { type: "gathering", sinceMs: nowMs },
   });
 }
 

@@ -10,7 +10,7 @@ import { numWorkersNeeded } from "./waits.ts";
  * A commit is told only when all members hold the sum of its step, and only its being told lets a worker
  * update. So whoever holds a step more than the others, or the journal, proves that the step counts, and
  * those one behind hold its sum: they are told to catch up. Then all that are level form the fleet; who
- * is not is sent the state, as any joiner. Nobody having come back, the checkpoint is taken.
+ * is not, or comes later, is sent the state, as any joiner. Nobody having come back, the checkpoint is taken.
  *
  * @returns whether the reunion is over: false while somebody is awaited.
  */
@@ -18,7 +18,8 @@ export function reunite(turn: Turn): boolean {
   const { reunion, saved } = turn.state;
   if (reunion === undefined) return true;
   const back = backOf(turn, reunion);
-  const isLate = turn.nowMs - reunion.sinceMs >= turn.state.plan.limits.reunionMs;
+  const { reunionMs, regroupMs } = turn.state.plan.limits;
+  const isLate = turn.nowMs - reunion.sinceMs >= reunionMs;
   if (back.size === 0) {
     // As long as nobody could begin from the checkpoint, nothing is lost by waiting on.
     if (!isLate || numFresh(turn) < numWorkersNeeded(turn.state)) return false;
@@ -26,10 +27,16 @@ export function reunite(turn: Turn): boolean {
   }
   if (isAnyBusy(turn, back)) return false;
   const step = Math.max(...[...back.values()].map((held) => reachOf(held, reunion)));
-  // A joiner that was not level counts for none of the members: the newest step is still to come.
-  const isWhole = back.size >= reunion.journal.memberIds.length && step >= reunion.journal.step;
-  if (!isWhole && !isLate) return false;
-  if (step <= saved.step) return abandonReunion(turn);
+  // A joiner that was not level counts for none of the members: the newest step is still to come. The
+  // journal is ahead of every commit that was told, so with its step nothing is lost without the rest.
+  const isAll = back.size >= reunion.journal.memberIds.length;
+  const isEnough = isAll || turn.nowMs - reunion.cameMs >= regroupMs;
+  if (!isLate && !(isEnough && step >= reunion.journal.step)) return false;
+  if (step <= saved.step) {
+    // The checkpoint is as good; a run that was under way goes on with who is left of it.
+    update(turn, { hasBegun: true });
+    return abandonReunion(turn);
+  }
   if (sendLateCommits(turn, reunion, back, step) > 0) return false;
   const level = [...back].filter(([, held]) => held.step === step);
   const reports = new Map(level.map(([workerId, { digest }]) => [workerId, digest]));

@@ -38,9 +38,11 @@ export interface RunPlan {
 export interface WaitLimits {
   /** For the first `minWorkers`, and for anybody after the last worker was lost. */
   readonly gatherMs: number;
-  /** For workers of a coordinator that was killed to call again, while not all have. */
+  /** For workers of a coordinator that was killed to call again, while nobody holds the newest step. */
   readonly reunionMs: number;
-  /** From `welcome` or the first `state` frame to `prepared`: engines compile, parameters travel. */
+  /** The same once somebody does, from when the last one came: who comes later joins as any other. */
+  readonly regroupMs: number;
+  /** From `welcome` to `prepared`: engines compile. */
   readonly prepareMs: number;
   /** From `form` to `linked`. */
   readonly linkMs: number;
@@ -48,36 +50,40 @@ export interface WaitLimits {
   readonly stepMsMin: number;
   /** The same before there is a median: first uses compile. */
   readonly firstStepMs: number;
-  /** A worker's validation batch before it has done one: its first compiles. Digests as well. */
+  /** A worker's validation batch before it has done one: its first compiles. */
   readonly evaluationMs: number;
   /** Its next ones may take this, or what `evaluationLimitMs` finds in its last ones if that is more. */
   readonly evaluationMsMin: number;
-  /** From `send-snapshot` to its last frame. */
-  readonly snapshotMs: number;
+  /** A state to travel, without the time that its bytes take: `stateLimitMs` adds that. */
+  readonly stateMsMin: number;
+  /** A checkpoint to be written, without the time that its bytes take. Nobody waits for it but the end. */
+  readonly saveMsMin: number;
   /** What a joiner may make the others wait at the boundary where it becomes a member. */
   readonly admitMs: number;
-  /** Writing a checkpoint. */
-  readonly saveMs: number;
-  /** How long a report of a lost peer waits for the coordinator to see the loss itself. */
+  /** How long a report of a lost peer waits for the coordinator to see the loss itself, before all link up again. */
+  readonly relinkMs: number;
+  /** The same where that has been tried, before somebody is dropped: longer than two ends see a silence apart. */
   readonly accusationMs: number;
 }
 
 /**
  * Generous: a deadline is for what would never end. A process that dies or freezes is noticed by its
- * link (closed at once, silent for 10 s) long before.
+ * link (closed at once, silent for 3 s) long before.
  */
 export const DEFAULT_WAIT_LIMITS: WaitLimits = {
   gatherMs: 600_000,
   reunionMs: 15_000,
+  regroupMs: 2_000,
   prepareMs: 600_000,
   linkMs: 60_000,
   stepMsMin: 60_000,
   firstStepMs: 1_800_000,
   evaluationMs: 600_000,
   evaluationMsMin: 60_000,
-  snapshotMs: 600_000,
+  stateMsMin: 60_000,
+  saveMsMin: 600_000,
   admitMs: 60_000,
-  saveMs: 600_000,
+  relinkMs: 200,
   accusationMs: 1_500,
 };
 

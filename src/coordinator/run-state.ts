@@ -262,6 +262,8 @@ export interface CommitRange {
 /** The workers of a fleet all of whose links have ended, and what is known of its steps. */
 export interface Reunion {
   readonly sinceMs: number;
+  /** When the last one came. */
+  readonly cameMs: number;
   readonly journal: JournalFacts;
   /** What each that came back said it holds; entries of those lost again stay, and mean nothing. */
   readonly held: ReadonlyMap<number, Holding>;
@@ -322,7 +324,10 @@ export function initialRunState(
   return {
     ...{ plan, step, trainLoss, validationLoss, evaluatedStep },
     generation,
-    reunion: journal === undefined ? undefined : { sinceMs: nowMs, journal, held: new Map() },
+    reunion:
+      journal === undefined
+        ? undefined
+        : { sinceMs: nowMs, cameMs: nowMs, journal, held: new Map() },
     workers: new Map(),
     members: [],
     phase: { type: "gathering", sinceMs: nowMs },

@@ -3,6 +3,7 @@ import { medianOf } from "../base/median.ts";
 import { adaptiveLimit } from "./adaptive-limit.ts";
 import { awaitedIds } from "./catch-up.ts";
 import type { RunState } from "./run-state.ts";
+import { stateBytesOf } from "./state-bytes.ts";
 import { nameOf } from "./turn.ts";
 
 /** Something that the run waits for, with whom to blame when it takes longer than `limitMs`. */
@@ -151,6 +152,21 @@ export function evaluationLimitMs({ batchMs, plan }: RunState, workerId: number)
   return adaptiveLimit(batchMs.get(workerId) ?? [], { firstMs, leastMs });
 }
 
+/** The slowest network or disk that is waited for. */
+const SLOWEST_BYTES_PER_MS = 1000;
+
+/** How long the whole state may take to travel, or, with another least time, to be written. */
+export function stateLimitMs({ layout, plan }: RunState, leastMs = plan.limits.stateMsMin): number {
+  return leastMs + stateBytesOf(layout) / SLOWEST_BYTES_PER_MS;
+}
+
+/** The same where a member gives it, which may have a step and a validation batch to finish first. */
+function memberLimitMs(state: RunState, workerIds: Iterable<number>): number {
+  const isEvaluated = state.plan.numEvaluationBatches > 0;
+  const busyMs = [...(isEvaluated ? workerIds : [])].map((id) => evaluationLimitMs(state, id));
+  return stateLimitMs(state) + Math.max(stepLimitMs(state), ...busyMs);
+}
+
 /** For whom most of those who were asked wait; of equals, for the one who did not answer. */
 function mostAwaited({ peerWaits, members }: RunState) {
   const waits = [...peerWaits.values()].flat().filter(({ peerId }) => members.includes(peerId));
@@ -164,13 +180,15 @@ function mostAwaited({ peerWaits, members }: RunState) {
   return wait === undefined ? undefined : { workerIds: [wait.peerId], what: wait.what };
 }
 
-function preparationWaits({ workers, plan }: RunState): readonly Wait[] {
-  return [...workers].flatMap(([workerId, { standing }]): readonly Wait[] => {
+function preparationWaits(state: RunState): readonly Wait[] {
+  const { prepareMs } = state.plan.limits;
+  return [...state.workers].flatMap(([workerId, { standing }]): readonly Wait[] => {
     if (standing.type !== "preparing" && standing.type !== "restoring") return [];
-    const what =
-      standing.type === "preparing" ? "to prepare its engine" : `to take the state it was sent`;
+    const [what, limitMs] =
+      standing.type === "preparing"
+        ? ["to prepare its engine", prepareMs]
+        : ["to take the state it was sent", stateLimitMs(state)];
     const { sinceMs } = standing;
-    const limitMs = plan.limits.prepareMs;
     return [{ kind: "prepare", workerIds: [workerId], sinceMs, limitMs, what }];
   });
 }
@@ -184,40 +202,43 @@ function evaluationWaits(state: RunState): readonly Wait[] {
   }));
 }
 
-function storageWaits({ snapshot, saving, digests, plan }: RunState): readonly Wait[] {
-  const { snapshotMs, saveMs, stepMsMin } = plan.limits;
+function storageWaits(state: RunState): readonly Wait[] {
+  const { snapshot, saving, digests } = state;
   const waits: Wait[] = [];
   if (snapshot !== undefined && snapshot.digest === undefined) {
     const { donorId, sinceMs } = snapshot;
     const what = "to send its snapshot";
-    waits.push({ kind: "snapshot", workerIds: [donorId], sinceMs, limitMs: snapshotMs, what });
+    const limitMs = memberLimitMs(state, [donorId]);
+    waits.push({ kind: "snapshot", workerIds: [donorId], sinceMs, limitMs, what });
   }
   if (digests !== undefined && digests.pending.size > 0) {
     const { pending, sinceMs } = digests;
     const what = `to tell the digest of step ${digests.step}`;
-    const limitMs = Math.max(stepMsMin, plan.limits.evaluationMs);
+    const limitMs = memberLimitMs(state, pending);
     waits.push({ kind: "digest", workerIds: [...pending], sinceMs, limitMs, what });
   }
   if (saving !== undefined) {
     const what = `the checkpoint of step ${saving.step} to be written`;
-    waits.push({ kind: "save", workerIds: [], sinceMs: saving.sinceMs, limitMs: saveMs, what });
+    const limitMs = stateLimitMs(state, state.plan.limits.saveMsMin);
+    waits.push({ kind: "save", workerIds: [], sinceMs: saving.sinceMs, limitMs, what });
   }
   return waits;
 }
 
 /** What keeps joiners from coming nearer. */
-function replayWaits({ replay, step, workers, plan }: RunState): readonly Wait[] {
+function replayWaits(state: RunState): readonly Wait[] {
+  const { replay, step, workers } = state;
   const waits = [...workers].flatMap(([workerId, { standing }]): readonly Wait[] => {
     if (standing.type !== "prepared" || standing.replayingSinceMs === undefined) return [];
     const what = `to do the update of step ${standing.step}`;
     const sinceMs = standing.replayingSinceMs;
-    const limitMs = plan.limits.prepareMs;
+    const limitMs = stateLimitMs(state);
     return [{ kind: "replay", workerIds: [workerId], sinceMs, limitMs, what }];
   });
   if (replay === undefined || replay.until >= step) return waits;
   const { donorId, until, sinceMs } = replay;
   const what = `to send the sum of step ${until}`;
-  const limitMs = plan.limits.snapshotMs;
+  const limitMs = memberLimitMs(state, [donorId]);
   return [...waits, { kind: "sum", workerIds: [donorId], sinceMs, limitMs, what }];
 }
 

@@ -57,6 +57,7 @@ function takeBack(
     workers: withEntry(state.workers, workerId, entry),
     reunion: reunion && {
       ...reunion,
+      cameMs: nowMs,
       held: withEntry(reunion.held, workerId, { step, digest, hasSum }),
     },
   });

@@ -6,8 +6,8 @@ export interface HeartbeatTimes {
   readonly timeoutMs: number;
 }
 
-/** A second is far below anything a person waits for, and ten survive a busy network. */
-export const HEARTBEAT_TIMES: HeartbeatTimes = { intervalMs: 1000, timeoutMs: 10_000 };
+/** Giving up a living peer costs less than waiting much longer for one that is gone (docs/decisions/0065). */
+export const HEARTBEAT_TIMES: HeartbeatTimes = { intervalMs: 500, timeoutMs: 3000 };
 
 /** What a heartbeat does and sees. */
 export interface HeartbeatOptions extends HeartbeatTimes {

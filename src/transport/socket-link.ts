@@ -16,7 +16,7 @@ import { type HeartbeatTimes, startHeartbeat } from "./heartbeat.ts";
 import { LinkSlots, type SlotNews } from "./link-slots.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { SlotFile } from "./slot-file.ts";
-import { LINGER_MS } from "./socket-options.ts";
+import { DRAIN_MS, LINGER_MS } from "./socket-options.ts";
 
 /** What a link is made of once the handshake is over. */
 export interface SocketLinkOptions {
@@ -117,7 +117,7 @@ export class SocketLink implements Link {
     this.#inbox = [];
     this.#stopHeartbeat();
     this.#webSocket.resume();
-    const cancel = this.#cutAfter(this.#heartbeat.timeoutMs);
+    const cancel = this.#cutAfter(DRAIN_MS);
     this.#queue.onDrained(() => {
       cancel();
       this.#webSocket.close(NORMAL, closeText(reason));

@@ -3,6 +3,9 @@ import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
 /** The WebSocket subprotocol: a peer that does not name it is something else. */
 export const SUBPROTOCOL = "smallinit";
 
+/** How long a closing link may take to send what waits. */
+export const DRAIN_MS = 10_000;
+
 /** How long a closing link waits for the peer's answer before it is cut. */
 export const LINGER_MS = 2000;
 

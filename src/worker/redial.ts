@@ -19,7 +19,7 @@ export interface RedialOptions {
 
 /** The first pause between calls, doubled until the longest. */
 const PAUSE_MS_MIN = 100;
-const PAUSE_MS_MAX = 1000;
+const PAUSE_MS_MAX = 400;
 const TOLD_EVERY_MS = 10_000;
 
 /**

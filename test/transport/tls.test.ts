@@ -176,12 +176,12 @@ describe("a listener with TLS", () => {
       hear = resolve;
     });
     await using listener = await listen({
-      ...{ ...LOOPBACK, tls, clock },
+      ...{ ...LOOPBACK, tls, clock, handshakeMs: 1000 },
       onLink: (link) => link.listen({ ...deaf, onMessage: hear }),
     });
     const link = await dial({ url: urlOf(listener.port, tls) });
     link.listen(deaf);
-    clock.advance(5000);
+    clock.advance(1000);
     link.send({ type: "linked", generation: 3 });
     expect(await heard).toEqual({ type: "linked", generation: 3 });
   });

@@ -1,0 +1,52 @@
+import { expect, test } from "vitest";
+import { defined } from "../../src/base/assert.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import { Simulation, SMALL_PLAN } from "./simulation.ts";
+
+const { regroupMs, reunionMs } = SMALL_PLAN.limits;
+const undisturbedDigest = String(Simulation.parametersAfter(SMALL_PLAN.steps));
+
+/** Three members lose their coordinator; all but `missing` have called the next one. */
+function regrouping(seed: number, missing: readonly number[]) {
+  const run = new Simulation(seededRandom(seed));
+  const workers = [run.join(), run.join(), run.join()];
+  run.runUntil(() => run.state.step >= 6 && run.state.members.length === 3);
+  const absent = missing.map((index) => defined(workers[index], "a worker"));
+  for (const worker of absent) worker.isFrozen = true;
+  run.stopCoordinator();
+  run.runUntil(() => !run.isDown && (run.state.reunion?.held.size ?? 0) === 3 - missing.length);
+  return { run, absent };
+}
+
+/** What the coordinator knew when its workers became a fleet again, just before. */
+function untilTheFleet(run: Simulation) {
+  let before = defined(run.state.reunion, "a reunion");
+  run.runUntil(() => {
+    before = run.state.reunion ?? before;
+    return run.state.members.length > 0;
+  });
+  return before;
+}
+
+test("all members that are back with the newest step go on at once", () => {
+  const { run } = regrouping(1, []);
+  const { cameMs } = untilTheFleet(run);
+  expect(run.state.members).toHaveLength(3);
+  expect(run.nowMs - cameMs).toBeLessThan(regroupMs);
+  expect(run.runToEnd().status).toBe("completed");
+});
+
+test("those who hold the newest step wait but shortly for the rest, who join when they come", () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const { run, absent } = regrouping(seed, [2]);
+    const { cameMs, sinceMs, journal } = untilTheFleet(run);
+    expect(run.state.members, `seed ${seed}`).toHaveLength(2);
+    expect(run.state.step).toBeGreaterThanOrEqual(journal.step);
+    expect(run.nowMs - cameMs).toBeGreaterThanOrEqual(regroupMs);
+    expect(run.nowMs - sinceMs).toBeLessThan(reunionMs);
+    for (const worker of absent) run.thaw(worker);
+    run.runUntil(() => run.state.members.length === 3 || run.outcome !== undefined);
+    expect(run.runToEnd().status).toBe("completed");
+    expect(run.state.agreed?.digest).toBe(undisturbedDigest);
+  }
+});
