@@ -3,10 +3,10 @@ import { emit, record, type Turn, update, withEntry } from "./turn.ts";
 import { medianStepMs, unusualWait, type Wait, waitInWords } from "./waits.ts";
 
 /** At first told of after this time more, then after twice as long as the wait has lasted. */
-const ASK_AGAIN_MS = 1000;
+const ASK_AGAIN_MS = 500;
 
 /**
- * Tells events.jsonl of an unusual wait: when it becomes one, a second later with what the members
+ * Tells events.jsonl of an unusual wait: when it becomes one, half a second later with what the members
  * say about it, then each time it has become twice as long. Asks them for whom they wait.
  */
 export function noteWaits(turn: Turn): void {

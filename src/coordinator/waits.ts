@@ -41,7 +41,7 @@ export function waitsOf(state: RunState): readonly Wait[] {
 }
 
 /** A wait is unusual when it takes longer than this, and longer than three usual steps. */
-const UNUSUAL_AFTER_MS = 2000;
+const UNUSUAL_AFTER_MS = 1000;
 
 /** The wait that has taken longest, if that is unusual. */
 export function unusualWait(state: RunState, nowMs: number): Wait | undefined {

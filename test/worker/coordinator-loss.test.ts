@@ -85,12 +85,9 @@ describe("workers that lose their coordinator", () => {
     const run = trial.newRun();
     const fleet = await startRun(run);
     const third = defined(fleet.workers[2], "the third worker");
-    const said = fleet.coordinator.output().length;
     third.child.kill("SIGSTOP");
     await until("a wait for one", fleet.coordinator, () =>
-      /waiting [\d.]+ s for worker \d+ \(\S+\) to/.test(fleet.coordinator.output().slice(said))
-        ? true
-        : undefined,
+      eventsOf(run, "waiting").find(({ workerIds }) => (workerIds as number[]).length === 1),
     );
     await kill(fleet);
     third.child.kill("SIGCONT");
