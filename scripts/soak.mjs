@@ -151,7 +151,7 @@ function rowOf(kind, faults) {
   const times = these.flatMap((one) =>
     one.isOverlapped || one.recoveryMs === undefined ? [] : [one.recoveryMs],
   );
-  const worst = seconds(Math.max(0, ...times));
+  const worst = seconds(times.length === 0 ? undefined : Math.max(...times));
   return `| ${kind ?? "all"} | ${these.length} | ${seconds(medianOf(times))} | ${worst} |`;
 }
 
@@ -170,6 +170,7 @@ function sumOf(values) {
 }
 
 function seconds(ms) {
+  if (ms === undefined) return "-";
   return `${(ms / 1000).toFixed(2)} s`;
 }
 

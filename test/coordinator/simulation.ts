@@ -1,25 +1,14 @@
 import { assert, defined } from "../../src/base/assert.ts";
 import type { Random } from "../../src/base/random.ts";
 import { auditedBy } from "../../src/coordinator/audits-of.ts";
-import { formerRunOf } from "../../src/coordinator/read-former-run.ts";
-import type {
-  CheckpointFacts,
-  EvaluationFacts,
-  RunEffect,
-  RunOutcome,
-  RunRecord,
-  StepFacts,
-} from "../../src/coordinator/run-effects.ts";
+import type { RunEffect, RunOutcome } from "../../src/coordinator/run-effects.ts";
 import type { RunEvent } from "../../src/coordinator/run-events.ts";
 import { DEFAULT_WAIT_LIMITS, type RunPlan } from "../../src/coordinator/run-plan.ts";
-import {
-  FRESH_START,
-  initialRunState,
-  type RunStart,
-  type RunState,
-} from "../../src/coordinator/run-state.ts";
+import { FRESH_START, initialRunState, type RunState } from "../../src/coordinator/run-state.ts";
 import { transition } from "../../src/coordinator/transition.ts";
 import { type Held, PROTOCOL_VERSION } from "../../src/protocol/messages.ts";
+import { checkTransition } from "./check-transition.ts";
+import { SimulatedDisk } from "./simulated-disk.ts";
 import { CALM, type FaultCounts, type Faults } from "./simulated-faults.ts";
 import {
   type Delivery,
@@ -54,9 +43,6 @@ const DELAY_EVENTS = 60;
 export class Simulation {
   readonly plan: RunPlan;
   readonly workers = new Map<number, SimulatedWorker>();
-  readonly metrics: (StepFacts | EvaluationFacts)[] = [];
-  /** Lines of events.jsonl. */
-  readonly records: RunRecord[] = [];
   readonly history: { readonly generation: number; readonly step: number }[] = [];
   readonly effects: RunEffect[] = [];
   /** Steps whose gradient is not finite. */
@@ -66,14 +52,11 @@ export class Simulation {
   nowMs = 0;
   readonly #random: Random;
   readonly #exchanges = new Exchanges();
-  readonly #checkpoints = new Map([[0, SEED_PARAMETERS]]);
-  readonly #facts = new Map<number, CheckpointFacts>();
+  readonly #disk = new SimulatedDisk();
   #collected: { readonly step: number; readonly parameters: number } | undefined;
   #saving: number | undefined;
   readonly #sums = new Map<number, SimulatedSum>();
   #numWorkers = 0;
-  /** Lines of metrics and events that the disk has for certain. */
-  #synced = { metrics: 0, events: 0 };
   /** Lets the next effects be cut off somewhere. */
   #willCrash: boolean = false;
   isDown: boolean = false;
@@ -94,6 +77,16 @@ export class Simulation {
       if (!skipped.has(step)) parameters = updated(parameters, step);
     }
     return parameters;
+  }
+
+  /** Rows of metrics.jsonl. */
+  get metrics(): SimulatedDisk["metrics"] {
+    return this.#disk.metrics;
+  }
+
+  /** Lines of events.jsonl. */
+  get records(): SimulatedDisk["records"] {
+    return this.#disk.records;
   }
 
   get living(): readonly SimulatedWorker[] {
@@ -201,16 +194,12 @@ export class Simulation {
     }
     if (this.isDown) return;
     this.dispatch({ type: "tick" });
-    this.#sync();
-  }
-
-  #sync(): void {
-    this.#synced = { metrics: this.metrics.length, events: this.records.length };
+    this.#disk.sync();
   }
 
   dispatch(event: RunEvent): void {
     const { state, effects } = transition(this.state, event, this.nowMs);
-    this.#checkTransition(this.state, state, effects);
+    checkTransition(this.state, state, effects);
     this.state = state;
     const numPerformed = this.#willCrash
       ? Math.floor(this.#random.uniform() * (effects.length + 1))
@@ -229,7 +218,7 @@ export class Simulation {
     for (const worker of this.workers.values()) this.#orphan(worker);
     // A checkpoint may have become whole just before.
     if (this.#saving !== undefined && this.#random.uniform() < 0.3) {
-      this.#checkpoints.set(this.#saving, defined(this.#collected, "a snapshot").parameters);
+      this.#disk.checkpoints.set(this.#saving, defined(this.#collected, "a snapshot").parameters);
     }
     this.#saving = undefined;
     this.#collected = undefined;
@@ -257,36 +246,15 @@ export class Simulation {
   #restart(powerCut: number): void {
     if (this.#random.uniform() < powerCut) {
       this.#count("powerCut");
-      const some = (synced: number, length: number) =>
-        synced + Math.floor(this.#random.uniform() * (length - synced + 1));
-      this.metrics.length = some(this.#synced.metrics, this.metrics.length);
-      this.records.length = some(this.#synced.events, this.records.length);
+      this.#disk.losePower(this.#random);
     }
-    const former = formerRunOf(
-      this.metrics.map((row) => ({ ...row })),
-      this.records,
-    );
-    const { generation, missing, hasEnded } = former;
-    this.records.push(...missing, { type: "start", step: former.step });
-    const step = Math.max(...this.#checkpoints.keys());
-    const start = this.#startAt(step);
-    const journal = hasEnded ? undefined : former;
-    if (hasEnded) {
-      this.#perform({ type: "rewind", ...start });
-      if (former.step > step) this.records.push({ type: "rewind", step, from: former.step });
-    }
-    this.state = initialRunState(this.plan, start, this.nowMs, { generation, journal });
+    const { start, heritage } = this.#disk.recover();
+    this.state = initialRunState(this.plan, start, this.nowMs, heritage);
     this.isDown = false;
     // Killed processes leave no link behind.
     for (const worker of [...this.workers.values()]) {
       if (worker.isGone) this.workers.delete(worker.id);
     }
-  }
-
-  #startAt(step: number): RunStart {
-    if (step === 0) return FRESH_START;
-    const digest = String(this.#checkpoints.get(step));
-    return { ...defined(this.#facts.get(step), "what a checkpoint knows"), step, digest };
   }
 
   /** An orphan calls, under a new id. */
@@ -457,7 +425,7 @@ export class Simulation {
       this.dispatch({ type: "save-failed", step, code: "ERR_WRITE", message: "disk full" });
       return;
     }
-    this.#checkpoints.set(step, defined(this.#collected, "a snapshot").parameters);
+    this.#disk.checkpoints.set(step, defined(this.#collected, "a snapshot").parameters);
     this.dispatch({ type: "saved", step });
   }
 
@@ -485,7 +453,9 @@ export class Simulation {
       case "send-state": {
         const { workerId, step } = effect;
         const parameters =
-          this.#collected?.step === step ? this.#collected.parameters : this.#checkpoints.get(step);
+          this.#collected?.step === step
+            ? this.#collected.parameters
+            : this.#disk.checkpoints.get(step);
         const known = defined(parameters, `the state of step ${step}`);
         this.#deliver(workerId, { type: "state", step, parameters: known });
         return;
@@ -494,19 +464,14 @@ export class Simulation {
         assert(this.#saving === undefined, "two saves at a time");
         assert(effect.facts.parameterDigest === String(this.#collected?.parameters), "digest");
         this.#saving = effect.step;
-        this.#facts.set(effect.step, effect.facts);
-        this.#sync();
+        this.#disk.facts.set(effect.step, effect.facts);
+        this.#disk.sync();
         return;
-      case "rewind": {
-        const kept = this.metrics.filter((row) => {
-          return row.step <= ("loss" in row ? effect.step : effect.evaluatedStep);
-        });
-        this.metrics.splice(0, this.metrics.length, ...kept);
-        this.#sync();
+      case "rewind":
+        this.#disk.rewind(effect);
         return;
-      }
       case "metrics":
-        this.metrics.push(effect.row);
+        this.#disk.metrics.push(effect.row);
         return;
       case "collect-sum":
         this.#sums.set(effect.step, {
@@ -528,7 +493,7 @@ export class Simulation {
         this.outcome = effect.outcome;
         return;
       case "record":
-        this.records.push(effect.record);
+        this.#disk.records.push(effect.record);
         return;
       case "collect-snapshot":
       case "log":
@@ -539,22 +504,5 @@ export class Simulation {
   #deliver(workerId: number, delivery: Delivery): void {
     const worker = this.workers.get(workerId);
     if (worker?.isGone === false) worker.inbox.push(delivery);
-  }
-
-  /** What must hold after every event, whatever happens. */
-  #checkTransition(before: RunState, after: RunState, effects: readonly RunEffect[]): void {
-    assert(after.generation >= before.generation, "a generation went back");
-    for (const effect of effects) {
-      if (effect.type !== "assign") continue;
-      const { generation, members, ranges } = effect;
-      assert(generation === after.generation, "an assignment of another generation");
-      assert(members.length === ranges.length, "a range for each member");
-      let covered = 0;
-      for (const { lo, hi } of ranges) {
-        assert(lo === covered && hi >= lo, "leaves are assigned in order, without gaps");
-        covered = hi;
-      }
-      assert(covered === this.plan.numLeaves, "every leaf is assigned");
-    }
   }
 }
