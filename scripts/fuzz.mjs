@@ -52,7 +52,7 @@ const messages = [
   { type: "ready", ...moment, lossSum: 123.5, gradientNorm: 0.25, computeMs: 41, exchangeMs: 9 },
   { type: "digest", step: 812, digest },
   { type: "evaluated", evaluationId: 4, batchIndex: 7, lossSum: 99.5 },
-  { type: "peer-lost", generation: 3, peerId: 2, reason: "silent for 3 s" },
+  { type: "peer-lost", generation: 3, peerId: 2, reason: "silent for 2.5 s" },
   { type: "worker-failed", code: "ERR_ENGINE", message: "out of memory" },
   {
     ...{ type: "welcome", workerId: 1, step: 0, restore: false, meshSecret: "s".repeat(43) },

@@ -69,8 +69,9 @@ async function doRound(round) {
     faults: report.faults ?? [],
     trainedMs: report.trainedMs ?? 0,
     meanWorkersAlive: report.meanWorkersAlive ?? 0,
+    coordinatorDownMs: report.coordinatorDownMs ?? 0,
     calmTokensPerSecond: calm.tokensPerSecond,
-    tokensPerSecond: ((summary.tokens ?? 0) / (report.trainedMs ?? 1)) * 1000,
+    tokens: summary.tokens ?? 0,
     load: loadavg()[0],
     ms: Date.now() - beginMs,
   });
@@ -126,7 +127,12 @@ function markdown() {
   const trainedMs = sumOf(rounds.map((one) => one.trainedMs));
   const lostMs = sumOf(rounds.map((one) => lostTime(one.faults)));
   const kept = rounds.filter(({ isKept }) => isKept).length;
-  const ratio = medianOf(rounds.map((one) => one.tokensPerSecond / one.calmTokensPerSecond));
+  const possible = rounds.map(
+    (one) => (one.calmTokensPerSecond * (one.trainedMs - one.coordinatorDownMs)) / 1000,
+  );
+  const ratio = sumOf(rounds.map(({ tokens }) => tokens)) / sumOf(possible);
+  const median = medianOf(rounds.map(({ tokens }, i) => tokens / possible[i]));
+  const downMs = sumOf(rounds.map((one) => one.coordinatorDownMs));
   const alive = sumOf(rounds.map((one) => one.meanWorkersAlive * one.trainedMs)) / trainedMs;
   const lines = [
     "| fault | survived | recovery, median | worst |",
@@ -136,8 +142,9 @@ function markdown() {
     `- ${kept} of ${rounds.length} rounds of ${steps} steps kept every promise; ` +
       `${faults.length} faults in ${(trainedMs / 60_000).toFixed(1)} min of training ` +
       `(${((Date.now() - startMs) / 60_000).toFixed(1)} min in all), seeds from ${seed}.`,
-    `- Throughput against the same workers undisturbed, median of the rounds: ${percent(ratio)}; ` +
-      `workers alive, mean: ${alive.toFixed(2)} of ${options.workers}.`,
+    `- Throughput kept, against the same workers undisturbed while a coordinator ran: ${percent(ratio)} over all ` +
+      `time, ${percent(median)} in the median of the rounds.`,
+    `- Workers alive, mean: ${alive.toFixed(2)} of ${options.workers}; no coordinator for ${seconds(downMs)} in all.`,
     `- Time not spent recovering: ${percent(1 - lostMs / trainedMs)}.`,
     `- Load average ${medianOf(rounds.map(({ load }) => load)).toFixed(1)} on ` +
       `${availableParallelism()} core(s) given to it, median of the rounds.`,

@@ -61,6 +61,10 @@ export class ChaosFleet {
     return this.#workers.filter((one) => one.processId !== undefined && !one.isFrozen).length;
   }
 
+  get isCoordinatorAlive(): boolean {
+    return this.#coordinator.processId !== undefined && !this.#coordinator.isFrozen;
+  }
+
   async start(): Promise<void> {
     const { numWorkers, restartMs, logFile } = this.#options;
     this.#coordinator.start();

@@ -30,6 +30,8 @@ export interface ChaosOutcome {
   readonly trainedMs: number;
   /** Mean number of workers that ran and were not frozen, over the same time. */
   readonly meanWorkersAlive: number;
+  /** Of `trainedMs`, the time in which no coordinator ran: dead until its next start, or frozen. */
+  readonly coordinatorDownMs: number;
 }
 
 /** Between two looks at the run. */
@@ -61,6 +63,7 @@ class Conductor {
   #firstMs: number | undefined;
   #lastMs = 0;
   #aliveMs = 0;
+  #downMs = 0;
 
   constructor(request: ChaosRequest) {
     const { plan, numWorkers, hasPeerLinks, steps, clock } = request;
@@ -75,7 +78,10 @@ class Conductor {
   async look(): Promise<void> {
     const { watch, onProgress, stopSignal, fleet } = this.#request;
     const nowMs = this.#nowMs();
-    if (this.#firstMs !== undefined) this.#aliveMs += fleet.workersAlive * (nowMs - this.#lastMs);
+    if (this.#firstMs !== undefined) {
+      this.#aliveMs += fleet.workersAlive * (nowMs - this.#lastMs);
+      if (!fleet.isCoordinatorAlive) this.#downMs += nowMs - this.#lastMs;
+    }
     this.#lastMs = nowMs;
     this.#readCommits(nowMs);
     onProgress(watch.step, this.#log.records.length);
@@ -86,7 +92,8 @@ class Conductor {
   outcome(): Omit<ChaosOutcome, "end"> {
     const trainedMs = this.#lastMs - (this.#firstMs ?? this.#lastMs);
     const meanWorkersAlive = trainedMs === 0 ? 0 : this.#aliveMs / trainedMs;
-    return { faults: this.#log.records, trainedMs, meanWorkersAlive };
+    const coordinatorDownMs = this.#downMs;
+    return { faults: this.#log.records, trainedMs, meanWorkersAlive, coordinatorDownMs };
   }
 
   #nowMs(): number {

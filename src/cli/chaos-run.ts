@@ -42,6 +42,7 @@ export interface ChaosReport {
   readonly faults: readonly FaultRecord[];
   readonly trainedMs: number;
   readonly meanWorkersAlive: number;
+  readonly coordinatorDownMs: number;
 }
 
 /** From the end of a process to its next start. */
@@ -86,8 +87,8 @@ export async function chaosRun(request: ChaosRunRequest): Promise<number> {
     digest: summaryOf(run)?.parameterDigest,
     ...{ undisturbedDigest, leftBehind },
   });
-  const { faults, trainedMs, meanWorkersAlive } = outcome;
-  const report: ChaosReport = { findings, faults, trainedMs, meanWorkersAlive };
+  const { end: _, ...measured } = outcome;
+  const report: ChaosReport = { findings, ...measured };
   await writeFileAtomically(join(run, "chaos.json"), `${JSON.stringify(report, undefined, 2)}\n`);
   process.stdout.write(reportInWords(report));
   return findings.every(({ isKept }) => isKept) ? 0 : 1;

@@ -6,8 +6,11 @@ export interface HeartbeatTimes {
   readonly timeoutMs: number;
 }
 
-/** Giving up a living peer costs less than waiting much longer for one that is gone (docs/decisions/0065). */
-export const HEARTBEAT_TIMES: HeartbeatTimes = { intervalMs: 500, timeoutMs: 3000 };
+/**
+ * Giving up a living peer costs less than waiting much longer for one that is gone: after five silent
+ * intervals, at most 3 s (docs/decisions/0065).
+ */
+export const HEARTBEAT_TIMES: HeartbeatTimes = { intervalMs: 500, timeoutMs: 2500 };
 
 /** What a heartbeat does and sees. */
 export interface HeartbeatOptions extends HeartbeatTimes {

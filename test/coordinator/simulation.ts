@@ -189,8 +189,8 @@ export class Simulation {
     // A frozen process is noticed by its silence.
     for (const worker of [...this.workers.values()]) {
       if (worker.isGone || worker.isOrphan || !worker.isFrozen || ms < 5000) continue;
-      if (worker.isGhost) this.#close(worker, "silent for 3 s");
-      else this.#cutLink(worker, "silent for 3 s");
+      if (worker.isGhost) this.#close(worker, "silent for 2.5 s");
+      else this.#cutLink(worker, "silent for 2.5 s");
     }
     if (this.isDown) return;
     this.dispatch({ type: "tick" });
