@@ -1,6 +1,7 @@
 import { assertNever } from "../base/assert.ts";
 import type { Form, Linked } from "../protocol/messages.ts";
 import { returnBatches } from "./evaluation.ts";
+import { goBack } from "./go-back.ts";
 import { holdingsOf } from "./holdings-of.ts";
 import { recordCommits } from "./record-commits.ts";
 import { dropFromDigests, dropFromSnapshot } from "./snapshot.ts";
@@ -96,8 +97,9 @@ function loseWorker(turn: Turn, workerId: number, reason: string, code?: string)
 function loseFleet(turn: Turn, mayReturn: boolean): void {
   recordCommits(turn);
   const { nowMs } = turn;
-  const { step, trainLoss, validationLoss, evaluatedStep, members } = turn.state;
-  const journal = { step, trainLoss, validationLoss, evaluatedStep, memberIds: members };
+  const { step, voidThrough, trainLoss, validationLoss, evaluatedStep, members } = turn.state;
+  const known = { step, voidThrough, trainLoss, validationLoss, evaluatedStep };
+  const journal = { ...known, memberIds: members };
   const isAwaited = mayReturn && turn.state.plan.canReunite && !turn.state.isClosed;
   const held = holdingsOf(turn.state);
   update(turn, {
@@ -118,8 +120,7 @@ export function rewind(turn: Turn): void {
     agreed: digest === undefined ? undefined : { step, digest },
     skippedInARow: 0,
   });
-  emit(turn, { type: "rewind", step, evaluatedStep: Math.min(evaluatedStep, step) });
-  record(turn, { type: "rewind", step, from });
+  goBack(turn, from, { step, evaluatedStep: Math.min(evaluatedStep, step) });
   say(turn, `The last worker is lost; the run goes back from step ${from} to ${step}.`, "warn");
 }
 

@@ -13,6 +13,8 @@ export interface FormerRun {
   readonly hasEnded: boolean;
   /** Steps committed: the last row of metrics says so. */
   readonly step: number;
+  /** The last of the steps that the run has gone back from; 0: it never has. */
+  readonly voidThrough: number;
   readonly trainLoss: number | undefined;
   readonly validationLoss: number | undefined;
   /** The step of the newest evaluation; -1: none. */
@@ -52,6 +54,7 @@ export function formerRunOf(metrics: readonly Line[], events: readonly Line[]): 
     numWorkerRestarts: ofType("worker-restart").length,
     hasEnded: events.findLast(({ type }) => type === "start" || type === "end")?.type === "end",
     step,
+    voidThrough: Math.max(0, ...ofType("rewind").map(({ from }) => numberOf(from) ?? 0)),
     trainLoss: numberOf(lastLoss?.loss),
     validationLoss: numberOf(lastEvaluation?.validationLoss),
     evaluatedStep: numberOf(lastEvaluation?.step) ?? -1,

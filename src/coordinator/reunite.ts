@@ -1,4 +1,5 @@
 import { compareReports } from "./compare-reports.ts";
+import { goBack } from "./go-back.ts";
 import { formFleet, loseWorkers } from "./membership.ts";
 import type { Holding, Reunion } from "./run-state.ts";
 import { emit, record, say, setStanding, type Turn, update, withEntry } from "./turn.ts";
@@ -58,15 +59,17 @@ export function abandonReunion(turn: Turn): true {
   const from = reunion.journal.step;
   if (from < step) noteGap(turn, from, step);
   if (from <= step) return true;
-  emit(turn, { type: "rewind", step, evaluatedStep });
-  record(turn, { type: "rewind", step, from });
+  goBack(turn, from, { step, evaluatedStep });
   say(turn, `No worker has kept step ${from}; the run goes back to step ${step}.`, "warn");
   return true;
 }
 
-/** Those who came back and are still here, with what they hold. */
-function backOf(turn: Turn, { held }: Reunion): ReadonlyMap<number, Holding> {
-  return new Map([...held].filter(([workerId]) => turn.state.workers.has(workerId)));
+/** Those who came back and are still here, with what they hold, unless the run has gone back from that. */
+function backOf({ state }: Turn, { held, journal }: Reunion): ReadonlyMap<number, Holding> {
+  const isVoid = (step: number) => step > journal.step && step <= state.voidThrough;
+  return new Map(
+    [...held].filter(([workerId, { step }]) => state.workers.has(workerId) && !isVoid(step)),
+  );
 }
 
 function isAnyBusy(turn: Turn, back: ReadonlyMap<number, Holding>): boolean {
@@ -123,8 +126,7 @@ function goOn(
     `${memberIds.length} worker(s) came back with step ${step}; the run goes on from there.`,
   );
   if (step < journal.step) {
-    emit(turn, { type: "rewind", step, evaluatedStep });
-    record(turn, { type: "rewind", step, from: journal.step });
+    goBack(turn, journal.step, { step, evaluatedStep });
   } else if (step > journal.step) {
     noteGap(turn, journal.step, step);
   }
@@ -132,8 +134,7 @@ function goOn(
 }
 
 /**
- * Workers or checkpoint are ahead of the journal: a machine that lost power has forgotten what it
- * wrote, or the run had gone back from steps that somebody still held.
+ * Workers or checkpoint are ahead of the journal: a machine that lost power has forgotten what it wrote.
  */
 function noteGap(turn: Turn, from: number, to: number): void {
   record(turn, { type: "journal-gap", from, to });

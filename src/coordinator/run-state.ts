@@ -22,6 +22,8 @@ export interface RunState {
   readonly hasBegun: boolean;
   /** Set while workers are awaited who have lost their coordinator, killed or cut off; see `reunite`. */
   readonly reunion: Reunion | undefined;
+  /** The last of the steps that the run has gone back from: who holds one has it of a history that does not count. */
+  readonly voidThrough: number;
   /** Nobody else is expected to come. */
   readonly isClosed: boolean;
   /** Steps below this are assigned in this generation. */
@@ -276,6 +278,8 @@ export type Holding = Omit<Held, "runId">;
 export interface JournalFacts {
   /** Steps committed. */
   readonly step: number;
+  /** As in `RunState`. */
+  readonly voidThrough: number;
   readonly trainLoss: number | undefined;
   readonly validationLoss: number | undefined;
   readonly evaluatedStep: number;
@@ -323,6 +327,7 @@ export function initialRunState(
   const { step, digest, trainLoss, validationLoss, evaluatedStep } = start;
   return {
     ...{ plan, step, trainLoss, validationLoss, evaluatedStep },
+    voidThrough: journal?.voidThrough ?? 0,
     generation,
     reunion:
       journal === undefined

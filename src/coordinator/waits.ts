@@ -134,7 +134,9 @@ function stepWait(state: RunState): Wait {
   const named = mostAwaited(state);
   if (named !== undefined) return { kind: "exchange", sinceMs, limitMs, ...named };
   const workerIds = members.filter((workerId) => !ready.has(workerId));
-  return { kind: "exchange", workerIds, sinceMs, limitMs, what: "to hold the gradient sum" };
+  const isAudited = state.plan.audit.rate > 0;
+  const what = `to hold the gradient sum${isAudited ? " and to end its audits" : ""}`;
+  return { kind: "exchange", workerIds, sinceMs, limitMs, what };
 }
 
 /** How long a step may take, by what the last ones took. */

@@ -53,9 +53,15 @@ test("a killed run tells its last row, its fleet and the commits that it had not
   expect(readFormerRun(run)).toEqual({
     ...{ numStarts: 1, numWorkerRestarts: 0, hasEnded: false, step: 4, trainLoss: 0 },
     ...{ validationLoss: 2.5, evaluatedStep: 4, generation: 2, nextWorkerId: 3 },
-    memberIds: [0, 2],
+    ...{ voidThrough: 0, memberIds: [0, 2] },
     missing: [{ type: "commits", from: 1, to: 4, generation: 2, leaves: LEAVES }],
   });
+});
+
+test("the furthest step that was gone back from is void, and those before it", () => {
+  const rewinds = [9, 7].map((from) => ({ type: "rewind", step: 2, from }));
+  leave(rows(2), [...BEGINNING, ...rewinds]);
+  expect(readFormerRun(run).voidThrough).toBe(9);
 });
 
 test("a range of leaves that has its commits line is not recorded again", () => {

@@ -7,8 +7,8 @@ const { regroupMs, reunionMs } = SMALL_PLAN.limits;
 const undisturbedDigest = String(Simulation.parametersAfter(SMALL_PLAN.steps));
 
 /** Three members lose their coordinator; all but `missing` have called the next one. */
-function regrouping(seed: number, missing: readonly number[]) {
-  const run = new Simulation(seededRandom(seed));
+function regrouping(seed: number, missing: readonly number[], plan = SMALL_PLAN) {
+  const run = new Simulation(seededRandom(seed), plan);
   const workers = [run.join(), run.join(), run.join()];
   run.runUntil(() => run.state.step >= 6 && run.state.members.length === 3);
   const absent = missing.map((index) => defined(workers[index], "a worker"));
@@ -48,5 +48,28 @@ test("those who hold the newest step wait but shortly for the rest, who join whe
     run.runUntil(() => run.state.members.length === 3 || run.outcome !== undefined);
     expect(run.runToEnd().status).toBe("completed");
     expect(run.state.agreed?.digest).toBe(undisturbedDigest);
+  }
+});
+
+test("a step that the run has gone back from is not taken again from one who still holds it", () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const plan = { ...SMALL_PLAN, checkpointEvery: 0 };
+    const { run, absent } = regrouping(seed, [0, 1, 2], plan);
+    const heldStep = Math.max(...absent.map(({ step }) => step));
+    for (let i = 0; i < 2; i++) run.join();
+    run.passTime(reunionMs);
+    run.runUntil(() => run.state.members.length === 2);
+    expect(run.state.step, `seed ${seed}`).toBeLessThan(heldStep);
+    // Its successor is killed as well, with its workers, and those of the first come back.
+    for (const worker of run.living) run.kill(worker);
+    run.stopCoordinator();
+    for (const worker of absent) run.thaw(worker);
+    run.runUntil(() => !run.isDown && (run.state.reunion?.held.size ?? 0) === 3);
+    run.passTime(reunionMs);
+    expect(run.runToEnd()).toEqual({ status: "completed" });
+    expect(run.state.agreed?.digest).toBe(undisturbedDigest);
+    expect(run.records.filter(({ type }) => type === "journal-gap")).toEqual([]);
+    const steps = run.metrics.flatMap((row) => ("loss" in row ? [row.step] : []));
+    expect(steps).toEqual(Array.from({ length: SMALL_PLAN.steps }, (_, i) => i + 1));
   }
 });
