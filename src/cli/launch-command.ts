@@ -5,7 +5,6 @@ import { workersPerCpu } from "../launcher/devices.ts";
 import type { DeviceWish } from "../launcher/local-devices.ts";
 import { MAX_WORKERS } from "../protocol/limits.ts";
 import { auditOption } from "./audit-option.ts";
-import { chaosRun } from "./chaos-run.ts";
 import { conductRun } from "./conduct-run.ts";
 import { chooseDevices, maxRestartsOption, workerDeviceOption } from "./engine-options.ts";
 import { wholeNumber } from "./option-values.ts";
@@ -58,6 +57,7 @@ export function addLaunchCommand(program: Command): void {
       const local = await chooseDevices(options.device, configuration.engine);
       const numLocalWorkers = await numLocalWorkersOf(options.workers, local.devices);
       if (options.chaos !== undefined) {
+        const { chaosRun } = await import("./chaos-run.ts");
         process.exitCode = await chaosRun({
           plan: parseChaos(options.chaos, {
             numWorkers: numLocalWorkers,

@@ -1,20 +1,8 @@
 #!/usr/bin/env node
 import { Command } from "commander";
-import { addCompareCommand } from "./compare-command.ts";
-import { addCoordinatorCommand } from "./coordinator-command.ts";
-import { addDemoCommand } from "./demo-command.ts";
-import { addDoctorCommand } from "./doctor-command.ts";
+import { addCommands } from "./add-commands.ts";
 import { explainError } from "./end-by-error.ts";
-import { addEvaluateCommand } from "./evaluate-command.ts";
-import { addExportCommand } from "./export-command.ts";
-import { addGenerateCommand } from "./generate-command.ts";
-import { addLaunchCommand } from "./launch-command.ts";
 import { packageVersion } from "./package-version.ts";
-import { addPlotCommand } from "./plot-command.ts";
-import { addPrepareCommand } from "./prepare-command.ts";
-import { addResumeCommand } from "./resume-command.ts";
-import { addVerifyCommand } from "./verify-command.ts";
-import { addWorkerCommand } from "./worker-command.ts";
 
 const program = new Command("smallinit")
   .description(
@@ -37,19 +25,7 @@ const program = new Command("smallinit")
   )
   .exitOverride();
 
-addPrepareCommand(program);
-addLaunchCommand(program);
-addCoordinatorCommand(program);
-addWorkerCommand(program);
-addResumeCommand(program);
-addEvaluateCommand(program);
-addGenerateCommand(program);
-addExportCommand(program);
-addPlotCommand(program);
-addVerifyCommand(program);
-addDoctorCommand(program);
-addCompareCommand(program);
-addDemoCommand(program);
+await addCommands(program, process.argv[2]);
 
 try {
   await program.parseAsync();

@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { parse } from "yaml";
 import { TrainerError } from "../base/errors.ts";
 import type { Configuration } from "../configuration/configuration.ts";
 import { nearestName } from "../configuration/nearest-name.ts";
@@ -60,6 +59,8 @@ function presetNamed(name: string): Settings {
 }
 
 async function readSettingsFile(path: string): Promise<Settings> {
+  // Loaded here: it takes as long as a third of all other modules, and most runs have no file.
+  const { parse } = await import("yaml");
   let content: unknown;
   try {
     // JSON is YAML, so one parser reads both.

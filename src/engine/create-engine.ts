@@ -6,7 +6,6 @@ import type { OnnxTarget } from "../compiler/onnx/emit-onnx.ts";
 import type { FleetConfiguration, ModelConfiguration } from "../configuration/configuration.ts";
 import type { Engine } from "./engine.ts";
 import { findTensorflow } from "./find-tensorflow.ts";
-import { createTfjsEngine } from "./tfjs-engine.ts";
 
 /** An engine that computes; `auto` is the choice among them. */
 export type EngineName = "onnx" | "tensorflow" | "tfjs";
@@ -59,14 +58,14 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     case "tensorflow":
       return createTensorflow(options);
     case "tfjs":
-      return createTfjsEngine(options.model);
+      return createTfjs(options.model);
     case "onnx":
       try {
         return await createOnnx(options, "cpu");
       } catch (error) {
         if (!(error instanceof TrainerError) || options.engine === "onnx") throw error;
         log.warn(`${error.message} Using the engine tfjs, which is many times slower.`);
-        return createTfjsEngine(options.model);
+        return createTfjs(options.model);
       }
   }
 }
@@ -80,6 +79,12 @@ function engineHere({ environment, precision, device }: EngineOptions): EngineNa
 
 function refuseUnless(condition: boolean, message: string): void {
   if (!condition) throw new TrainerError("ERR_ENGINE", message);
+}
+
+/** Loaded when asked for: tfjs's own backend takes a tenth of a second. */
+async function createTfjs(model: ModelConfiguration): Promise<Engine> {
+  const { createTfjsEngine } = await import("./tfjs-engine.ts");
+  return createTfjsEngine(model);
 }
 
 async function createTensorflow(options: EngineOptions): Promise<Engine> {
