@@ -28,19 +28,21 @@ export function initialParameters(model: ModelConfiguration, seed: number): Floa
       seed,
       hash32(0, [...new TextEncoder().encode(place.name)]),
     );
-    const draw = drawFor(place, model, random);
-    const own = parameters.subarray(place.offset, place.offset + place.length);
-    for (let i = 0; i < own.length; i++) own[i] = draw();
+    fill(parameters.subarray(place.offset, place.offset + place.length), place, model, random);
   }
   return parameters;
 }
 
-function drawFor(place: TensorPlace, model: ModelConfiguration, random: Random): () => number {
-  const { name, shape } = place;
-  if (name === "embed.weight" && model.smallInit) {
-    return () => (2 * random.uniform() - 1) * SMALL_BOUND;
-  }
-  if (name === "pos.weight" || name.endsWith(".bias")) return () => 0;
+function fill(
+  own: Float32Array,
+  { name, shape }: TensorPlace,
+  { smallInit }: ModelConfiguration,
+  random: Random,
+): void {
+  if (name === "embed.weight" && smallInit) {
+    for (let i = 0; i < own.length; i++) own[i] = (2 * random.uniform() - 1) * SMALL_BOUND;
+  } else if (name === "pos.weight" || name.endsWith(".bias")) own.fill(0);
   // The only other vectors are the scales of LayerNorms.
-  return shape.length === 1 ? () => 1 : () => DEVIATION * random.normal();
+  else if (shape.length === 1) own.fill(1);
+  else random.fillNormal(own, DEVIATION);
 }

@@ -76,3 +76,18 @@ function draws(draw: () => number, count: number): number[] {
 function numBits(value: number): number {
   return (value >>> 0).toString(2).replaceAll("0", "").length;
 }
+
+test.each([
+  [0, "nothing"],
+  [1, "half a pair"],
+  [6, "whole pairs"],
+  [2 ** 14 + 1, "more than is drawn at once"],
+])("fills %i numbers as so many single draws would, also after half a pair: %s", (length) => {
+  const [filling, drawing] = [seededRandom(5), seededRandom(5)];
+  for (let i = 0; i < 3; i++) {
+    const filled = new Float32Array(length);
+    filling.fillNormal(filled, 0.02);
+    expect(filled).toEqual(Float32Array.from(filled, () => 0.02 * drawing.normal()));
+    expect(filling.normal()).toBe(drawing.normal());
+  }
+});
