@@ -1,3 +1,5 @@
+import type { BlockShape } from "../compiler/model-programs.ts";
+
 /** What a running engine is, for logs, `doctor` and the summary of a run. */
 export interface EngineDescription {
   /** The engine's name on the command line. */
@@ -26,6 +28,11 @@ export interface Engine extends AsyncDisposable {
    */
   putParameters(parameters: Float32Array): void;
   /**
+   * Compiles what gradients of blocks of this shape take; without, the first gradient does. Nothing is
+   * computed: on a GPU, shaders are still compiled by the first gradient.
+   */
+  prepare(shape: BlockShape): Promise<void>;
+  /**
    * The loss sum of a block, and the gradient of that sum.
    *
    * @param gradient f32[numParams], overwritten; may lie on shared memory.
@@ -41,10 +48,7 @@ export interface Engine extends AsyncDisposable {
 }
 
 /** Sequences of equal length, with one token more each than positions computed. */
-export interface TokenBlock {
-  readonly numSequences: number;
-  /** Positions computed per sequence, T. */
-  readonly length: number;
+export interface TokenBlock extends BlockShape {
   /** i32[numSequences · (length + 1)]. */
   readonly tokens: Int32Array;
 }

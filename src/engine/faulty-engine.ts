@@ -12,6 +12,7 @@ export function faultyEngine(engine: Engine, fault: EngineFault): Engine {
   return {
     description: engine.description,
     putParameters: (parameters) => engine.putParameters(parameters),
+    prepare: (shape) => engine.prepare(shape),
     async gradient(block, gradient) {
       const lossSum = await engine.gradient(block, gradient);
       if (fault.type === "wrong") flipLastBit(gradient);

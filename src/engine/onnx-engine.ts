@@ -58,6 +58,9 @@ export async function createOnnxEngine(options: OnnxEngineOptions): Promise<Engi
   return new OnnxEngine(options, device);
 }
 
+/** Traces a program for blocks of one shape. */
+type TraceBlock = (model: ModelConfiguration, block: BlockShape) => Graph;
+
 /** A program ready to run, with the places of its results. */
 interface Compiled {
   readonly program: OnnxProgram;
@@ -108,6 +111,10 @@ class OnnxEngine implements Engine {
     const { length } = this.#parameters;
     assert(parameters.length === length, `${parameters.length} of ${length} parameters`);
     this.#parameters.set(parameters);
+  }
+
+  async prepare(shape: BlockShape): Promise<void> {
+    await this.#compileBlock("gradient", traceGradient, shape);
   }
 
   async gradient(block: TokenBlock, gradient: Float32Array): Promise<number> {
@@ -163,14 +170,12 @@ class OnnxEngine implements Engine {
 
   async #run(
     kind: string,
-    traceBlock: (model: ModelConfiguration, block: BlockShape) => Graph,
-    { numSequences, length }: BlockShape,
+    traceBlock: TraceBlock,
+    block: BlockShape,
     { inputs, targets }: TokenColumns,
   ): Promise<Compiled> {
-    const compiled = await this.#compile(`${kind} ${numSequences} x ${length}`, () =>
-      traceBlock(this.#model, { numSequences, length }),
-    );
-    const shape = [numSequences, length];
+    const compiled = await this.#compileBlock(kind, traceBlock, block);
+    const shape = [block.numSequences, block.length];
     const tokens = { [INPUTS]: tensorOver(inputs, shape) };
     const expected = { [TARGETS]: tensorOver(targets, shape) };
     const needsTargets = kind === "logits" ? {} : expected;
@@ -179,6 +184,16 @@ class OnnxEngine implements Engine {
       compiled.outputs,
     );
     return compiled;
+  }
+
+  #compileBlock(
+    kind: string,
+    traceBlock: TraceBlock,
+    { numSequences, length }: BlockShape,
+  ): Promise<Compiled> {
+    return this.#compile(`${kind} ${numSequences} x ${length}`, () =>
+      traceBlock(this.#model, { numSequences, length }),
+    );
   }
 
   async #compile(key: string, traceProgram: () => Graph): Promise<Compiled> {

@@ -122,6 +122,10 @@ class TensorflowEngine implements Engine {
     this.#parameters = { id: this.#tensorOver(seen), view: seen, version };
   }
 
+  async prepare(shape: BlockShape): Promise<void> {
+    this.#compiledBlock("gradient", shape);
+  }
+
   async gradient(block: TokenBlock, gradient: Float32Array): Promise<number> {
     const { length } = gradient;
     assert(length === this.#numParams, `a gradient of ${length} for ${this.#numParams}`);
@@ -168,7 +172,12 @@ class TensorflowEngine implements Engine {
     return new TensorflowDecoder({
       model: this.#model,
       binding: this.#binding,
-      run: (feeds, outputs) => this.#run("decode", () => traceDecode(this.#model), feeds, outputs),
+      run: (feeds, outputs) =>
+        this.#run(
+          this.#compiledOnce("decode", () => traceDecode(this.#model)),
+          feeds,
+          outputs,
+        ),
     });
   }
 
@@ -181,7 +190,7 @@ class TensorflowEngine implements Engine {
   }
 
   #runBlock(
-    kind: keyof typeof TRACES,
+    kind: BlockKind,
     block: TokenBlock,
     outputs: readonly string[],
     destinations: Tensors = {},
@@ -192,28 +201,30 @@ class TensorflowEngine implements Engine {
       this.#binding.createTensor([numSequences, length], this.#binding.TF_INT32, ids);
     const inputs = { [INPUTS]: tokens(columns.inputs) };
     const feeds = kind === "logits" ? inputs : { ...inputs, [TARGETS]: tokens(columns.targets) };
-    const traceProgram = () => {
-      const traced = TRACES[kind](this.#model, { numSequences, length });
-      return kind === "gradient" && this.#keepsVariables ? this.#joined(traced) : traced;
-    };
-    const key = `${kind} ${numSequences} x ${length}`;
-    const results = this.#run(key, traceProgram, { ...feeds, ...destinations }, outputs);
+    const compiled = this.#compiledBlock(kind, block);
+    const results = this.#run(compiled, { ...feeds, ...destinations }, outputs);
     for (const id of Object.values(feeds)) this.#binding.deleteTensor(id);
     return results;
   }
 
-  /** Runs the program called `key` with the current parameters. */
-  #run(
-    key: string,
-    traceProgram: () => Graph,
-    feeds: Tensors,
-    outputs: readonly string[],
-  ): readonly number[] {
+  #compiledBlock(kind: BlockKind, { numSequences, length }: BlockShape): Compiled {
+    return this.#compiledOnce(`${kind} ${numSequences} x ${length}`, () => {
+      const traced = TRACES[kind](this.#model, { numSequences, length });
+      return kind === "gradient" && this.#keepsVariables ? this.#joined(traced) : traced;
+    });
+  }
+
+  #compiledOnce(key: string, traceProgram: () => Graph): Compiled {
+    const compiled = this.#compiled.get(key) ?? this.#compile(traceProgram());
+    this.#compiled.set(key, compiled);
+    return compiled;
+  }
+
+  /** Runs a program with the current parameters. */
+  #run(compiled: Compiled, feeds: Tensors, outputs: readonly string[]): readonly number[] {
     // Zeros at first: whoever warms an engine up need not have parameters yet.
     if (this.#parameters === undefined) this.putParameters(new Float32Array(this.#numParams));
     const parameters = defined(this.#parameters, "parameters");
-    const compiled = this.#compiled.get(key) ?? this.#compile(traceProgram());
-    this.#compiled.set(key, compiled);
     const { program } = compiled;
     if (!this.#keepsVariables) {
       return program.run({ ...feeds, [PARAMETERS]: parameters.id }, outputs);
@@ -266,6 +277,7 @@ function isSameMemory(a: Float32Array, b: Float32Array): boolean {
   return a.buffer === b.buffer && a.byteOffset === b.byteOffset;
 }
 
-const TRACES: Readonly<
-  Record<"gradient" | "loss" | "logits", (model: ModelConfiguration, block: BlockShape) => Graph>
-> = { gradient: traceGradient, loss: traceLoss, logits: traceLogits };
+type BlockKind = "gradient" | "loss" | "logits";
+
+const TRACES: Readonly<Record<BlockKind, (model: ModelConfiguration, block: BlockShape) => Graph>> =
+  { gradient: traceGradient, loss: traceLoss, logits: traceLogits };

@@ -53,6 +53,9 @@ class TfjsEngine implements Engine {
     );
   }
 
+  /** Nothing is compiled here. */
+  async prepare(): Promise<void> {}
+
   async gradient(block: TokenBlock, gradient: Float32Array): Promise<number> {
     const { tensors, numParams } = parameterLayout(this.#model);
     assert(gradient.length === numParams, `a gradient of ${gradient.length} for ${numParams}`);

@@ -66,6 +66,7 @@ export class Communication {
       },
     });
     this.#state = new StateDesk({
+      onRestoring: () => options.tell({ type: "restoring" }),
       onRestored: (step) => options.tell({ type: "restored", step }),
       onReplayed: (step) => options.tell({ type: "replayed", step }),
     });

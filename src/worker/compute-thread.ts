@@ -53,6 +53,8 @@ export class ComputeThread {
   #workerId: number;
   /** Whether parameters and moments are those of a step, and not half of them. */
   #hasState: boolean = false;
+  /** Whether there is time to use the engine for the first time. */
+  #isWarmUpDue: boolean = false;
   #work: StepWork | undefined;
   #ended: Ended | undefined;
   #failure: unknown;
@@ -127,6 +129,11 @@ export class ComputeThread {
       await new Promise((resolve) => setImmediate(resolve));
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#ended !== undefined) return this.#ended;
+      if (this.#isWarmUpDue) {
+        this.#isWarmUpDue = false;
+        await this.#means.trainer.warmUp();
+        continue;
+      }
       const task = nextTask(this.#state);
       if (task === undefined) await this.#woken();
       else await this.#do(task);
@@ -140,6 +147,11 @@ export class ComputeThread {
         return;
       case "summed":
         this.#state = takeSum(this.#state, message);
+        return;
+      case "restoring":
+        // Who has begun from the seed joins others, and will be awaited in its first step with leaves. A
+        // whole fleet that resumes has its first step together.
+        this.#isWarmUpDue = this.#hasState;
         return;
       case "restored":
         this.begin(message.step);

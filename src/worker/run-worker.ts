@@ -185,7 +185,7 @@ async function work(
     ...profiling,
     ...probing,
   });
-  await trainer.warmUp();
+  await trainer.prepare();
   const compute = new ComputeThread({
     ...{ workerId: welcome.workerId, layout: tensors, description, tell },
     processor: options.processor,

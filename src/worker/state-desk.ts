@@ -2,8 +2,10 @@ import { StateAssembly, type StateVectors } from "../protocol/state-frames.ts";
 import { SumAssembly } from "../protocol/sum-frames.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
 
-/** Told when something is whole. */
+/** Told when something begins to come in, and when it is whole. */
 export interface StateDeskOptions {
+  /** The first of a state's frames is here. */
+  onRestoring(): void;
   onRestored(step: number): void;
   onReplayed(step: number): void;
 }
@@ -76,6 +78,7 @@ export class StateDesk {
     const isFirst = frame.vector === 0 && frame.offset === 0;
     if (isFirst || this.#assembly === undefined) {
       this.#assembly = new StateAssembly(frame.step, vectors);
+      this.#options.onRestoring();
     }
     this.#assembly.take(frame);
     if (this.#assembly.isComplete) this.#options.onRestored(frame.step);

@@ -67,6 +67,8 @@ export type WorkMessage =
 /** Everything that the communication thread says to the compute thread. */
 export type ToCompute =
   | { readonly type: "work"; readonly message: WorkMessage }
+  /** "A state comes in: until it is whole there is nothing to do." */
+  | { readonly type: "restoring" }
   /** "The state after `step` updates lies in the vectors." */
   | { readonly type: "restored"; readonly step: number }
   /** "The sum of a committed step lies in `sum`: update with it, we are catching up." */

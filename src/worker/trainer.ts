@@ -42,6 +42,8 @@ export class Trainer {
   readonly #numTokens: number;
   readonly #profiler: Profiler;
   #sums: StepSums = { lossSum: 0, gradientNorm: 0 };
+  /** Whether the engine has computed a leaf. */
+  #hasComputed: boolean = false;
   #snapshot: SharedArrayBuffer | undefined;
   /** A gradient that takes part in nothing; made when the first audit comes. */
   #audited: Float32Array | undefined;
@@ -78,10 +80,23 @@ export class Trainer {
   }
 
   /**
-   * Computes one leaf for nothing: the first use of an engine compiles, which can take minutes on a new
-   * kind of device, and must not fall into a step that others wait for.
+   * Compiles the graph of a leaf. A CPU's first use of it may fall into the first step, in which all who
+   * begin a run have theirs; on a GPU it compiles for itself, which can take minutes on a new kind, so that
+   * it is used once here.
+   */
+  async prepare(): Promise<void> {
+    const { engine, configuration } = this.#options;
+    const { microBatchSize: numSequences, contextLength: length } = configuration;
+    await engine.prepare({ numSequences, length });
+    if (engine.description.device !== "cpu") await this.warmUp();
+  }
+
+  /**
+   * Computes one leaf for nothing, unless a leaf has been computed: what an engine does at its first must not
+   * fall into a step that others wait for. State may be on its way into the vectors meanwhile.
    */
   async warmUp(): Promise<void> {
+    if (this.#hasComputed) return;
     const { configuration, memory } = this.#options;
     const { microBatchSize, contextLength } = configuration;
     const tokens = new Uint8Array(4 * microBatchSize * (contextLength + 1));
@@ -108,6 +123,7 @@ export class Trainer {
     const { numParams } = memory.map;
     const block = leafBlock(tokens, leafIndex, configuration);
     vector[numParams] = await engine.gradient(block, vector.subarray(0, numParams));
+    this.#hasComputed = true;
   }
 
   /**

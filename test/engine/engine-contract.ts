@@ -71,6 +71,15 @@ export function engineContract(
         expect(relative(loss, expected)).toBeLessThan(TOLERANCE);
       });
 
+      test("gives the same bits when it has been prepared for the block", async () => {
+        await using engine = await filled(model);
+        await using prepared = await create(model);
+        await prepared.prepare(block);
+        prepared.putParameters(parameters);
+        const expected = await gradientOf(engine, model, block);
+        expect(await gradientOf(prepared, model, block)).toEqual(expected);
+      });
+
       test("computes the slopes of the oracle's loss as its gradient", async () => {
         await using engine = await filled(model);
         const { gradient } = await gradientOf(engine, model, block);
