@@ -35,12 +35,12 @@ ${results.map(setupRow).join("\n")}
 
 ## Speed
 
-Scaling is the speed of two workers on two cores over twice that of one worker on one core. The machine's bound is the
-same for two runs of one worker each, at the same time, that do not know of each other: what two cores lose by sharing caches,
-memory and clock.
+Scaling is the speed of two workers, or processes, on two cores over twice that of one on one core, where each has as much to do in a
+step. The machine's bound is the same for two runs of one worker each, at the same time, that do not know of each other: what two cores
+lose by sharing caches, memory and clock.
 
-| size | engine, precision | smallinit, tokens/s | PyTorch DDP, tokens/s | ratio | one worker, tokens/s | scaling | machine's bound | core-seconds a step, smallinit | PyTorch |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| size | engine, precision | smallinit, tokens/s | PyTorch DDP, tokens/s | ratio | one worker, tokens/s | scaling | machine's bound | scaling of PyTorch | core-seconds a step, smallinit | PyTorch |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 ${results.map(speedRow).join("\n")}
 
 ## Start and memory
@@ -66,7 +66,7 @@ function speedRow(result) {
   const { size, engine, precision, tokensPerSecond, ratio, scaling, cpuSecondsPerStep } = result;
   const { smallinit, torch, oneWorker } = tokensPerSecond;
   const rates = [smallinit, torch].map((rate) => rate.toFixed(0));
-  const percents = [scaling, result.bound].map((part) =>
+  const percents = [scaling, result.bound, result.torchScaling].map((part) =>
     part === undefined ? "" : `${(100 * part).toFixed(0)} %`,
   );
   const kind = `${engine}, ${precision}`;

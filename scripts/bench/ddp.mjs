@@ -8,7 +8,8 @@
 // started by `launch`; PyTorch as two processes with RANK, WORLD_SIZE and MASTER_ADDR=127.0.0.1
 // (what torchrun sets; torchrun --standalone hangs where the host's name does not resolve). The sides
 // take turns within each round, so that a change in the machine's load meets all of them: what counts
-// are the ratios, each taken within its round. Two runs of one worker each, one per core and at the same
+// are the ratios, each taken within its round. How both sides scale is measured with one worker, or process, on
+// one core, which has as much to do in a step as each of two. Two runs of one worker each, one per core and at the same
 // time, show how much of the scaling is the machine's own (shared caches, memory, clock); --no-bound leaves
 // them out. A call may measure some sizes alone: results are merged
 // into docs/benchmarks.json, from which the page is written. Linux only: it reads /proc and calls taskset.
@@ -71,15 +72,17 @@ async function measure({ size, precision, engine }) {
   const rounds = [];
   for (let round = 0; round < Number(options.rounds); round++) {
     const two = await runSmallinit(job, 2);
-    const torch = await runTorch(job);
+    const torch = await runTorch(job, 2);
     const one = await runSmallinit(job, 1);
+    const oneTorch = await runTorch(job, 1);
     const apart = options["no-bound"] ? undefined : await runApart(job);
-    rounds.push({ two, torch, one, apart, load: loadavg()[0] });
+    rounds.push({ two, torch, one, oneTorch, apart, load: loadavg()[0] });
     const ratio = two.tokensPerSecond / torch.tokensPerSecond;
-    const rates = [two, torch, one].map((run) => run.tokensPerSecond.toFixed(0));
+    const rates = [two, torch, one, oneTorch].map((run) => run.tokensPerSecond.toFixed(0));
     console.log(
       `${size} ${engine} ${precision}: two workers ${rates[0]}, PyTorch DDP ${rates[1]}, ` +
-        `one worker ${rates[2]}${apart === undefined ? "" : `, two apart ${apart.toFixed(0)}`} tokens/s; ` +
+        `one worker ${rates[2]}, one process ${rates[3]}` +
+        `${apart === undefined ? "" : `, two apart ${apart.toFixed(0)}`} tokens/s; ` +
         `ratio ${ratio.toFixed(2)}; load ${loadavg()[0].toFixed(1)}`,
     );
   }
@@ -96,9 +99,13 @@ async function measure({ size, precision, engine }) {
       smallinit: of("two", "tokensPerSecond"),
       torch: of("torch", "tokensPerSecond"),
       oneWorker: of("one", "tokensPerSecond"),
+      oneTorch: of("oneTorch", "tokensPerSecond"),
     },
     ratio: over(({ two, torch }) => two.tokensPerSecond / torch.tokensPerSecond),
     scaling: over(({ two, one }) => two.tokensPerSecond / one.tokensPerSecond / 2),
+    torchScaling: over(
+      ({ torch, oneTorch }) => torch.tokensPerSecond / oneTorch.tokensPerSecond / 2,
+    ),
     ...(options["no-bound"]
       ? {}
       : { bound: over(({ apart, one }) => apart / one.tokensPerSecond / 2) }),
@@ -117,14 +124,19 @@ async function runApart(job) {
   return runs.reduce((sum, { tokensPerSecond }) => sum + tokensPerSecond, 0);
 }
 
-/** One run of `launch`; with one worker, on one core, the same steps. */
+/** One run of `launch`; with one worker, on one core. Each worker has one leaf a step. */
 async function runSmallinit(job, numWorkers, core = "0") {
   const { size, engine, precision, block, model, data, steps } = job;
   const run = mkdtempSync(join(folder, "run-"));
   rmSync(run, { recursive: true });
   const settings = {
     ...{ ...model, engine, precision, steps, seed: 1, allReduce: "mesh" },
-    ...{ batchSize: 2 * block, microBatchSize: block, learningRate: 0.001, gradientClip: 1 },
+    ...{
+      batchSize: numWorkers * block,
+      microBatchSize: block,
+      learningRate: 0.001,
+      gradientClip: 1,
+    },
   };
   const set = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
   const args = ["launch", "--data", data, "--run", run, "--workers", `${numWorkers}`, ...set];
@@ -138,22 +150,24 @@ async function runSmallinit(job, numWorkers, core = "0") {
   });
   const log = readFileSync(join(run, "logs", "worker-0.log"), "utf8");
   const runtime = /Engine: (.*), \d+ thread/.exec(log)?.[1];
-  return { ...observed, runtime, tokensPerSecond: steadyRate(watch.metrics, size, job) };
+  const tokensPerSecond = steadyRate(watch.metrics, size, { ...job, numWorkers });
+  return { ...observed, runtime, tokensPerSecond };
 }
 
-/** Two processes of one thread that find each other on 127.0.0.1. */
-async function runTorch(job) {
+/** Processes of one thread each that find one another on 127.0.0.1; a single one is on one core. */
+async function runTorch(job, numProcesses) {
   const { size, precision, block, model, data, steps } = job;
   const metrics = join(mkdtempSync(join(folder, "torch-")), "metrics.jsonl");
   const full = { ...model, ffnSize: 3 * model.embeddingSize };
   const given = { model: full, train: join(data, "train.bin"), metrics, steps, precision };
-  const text = JSON.stringify({ ...given, batchSize: 2 * block });
+  const text = JSON.stringify({ ...given, batchSize: numProcesses * block });
   const port = await freePort();
-  const commands = [0, 1].map((rank) => [
+  const commands = Array.from({ length: numProcesses }, (_, rank) => [
     "taskset",
-    ["-c", "0,1", options.python, TORCH_SCRIPT, text],
+    ["-c", numProcesses === 1 ? "0" : "0,1", options.python, TORCH_SCRIPT, text],
     {
-      ...{ MASTER_ADDR: "127.0.0.1", MASTER_PORT: `${port}`, RANK: `${rank}`, WORLD_SIZE: "2" },
+      ...{ MASTER_ADDR: "127.0.0.1", MASTER_PORT: `${port}` },
+      ...{ RANK: `${rank}`, WORLD_SIZE: `${numProcesses}` },
       ...{ OMP_NUM_THREADS: "1", GLOO_SOCKET_IFNAME: "lo" },
     },
   ]);
@@ -163,7 +177,8 @@ async function runTorch(job) {
     numSkipped: WARMUP_STEPS[size],
     peakOf: (pid) => [pid],
   });
-  return { ...observed, tokensPerSecond: steadyRate(metrics, size, job) };
+  const tokensPerSecond = steadyRate(metrics, size, { ...job, numWorkers: numProcesses });
+  return { ...observed, tokensPerSecond };
 }
 
 /** Runs processes to their end; when the first row of metrics came, and the peak of memory until the last. */
@@ -220,14 +235,14 @@ async function observe(commands, { metrics, steps, numSkipped, peakOf }) {
 }
 
 /** Tokens per second of the median counted step: a step that others' work has delayed does not decide. */
-function steadyRate(metrics, size, { block, model }) {
+function steadyRate(metrics, size, { block, model, numWorkers }) {
   const rows = textOf(metrics)
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line));
   const times = rows.flatMap(({ stepMs }) => (stepMs === undefined ? [] : [stepMs]));
   const counted = times.slice(WARMUP_STEPS[size]);
-  return (2 * block * model.contextLength * 1000) / medianOf(counted);
+  return (numWorkers * block * model.contextLength * 1000) / medianOf(counted);
 }
 
 /** Random tokens, the same for both sides; uint16 as nanoGPT's files. */
