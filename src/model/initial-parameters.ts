@@ -1,3 +1,4 @@
+import { assert } from "../base/assert.ts";
 import { hash32, type Random, seededRandom } from "../base/random.ts";
 import type { TensorPlace } from "../base/tensor-place.ts";
 import type { ModelConfiguration } from "../configuration/configuration.ts";
@@ -17,11 +18,16 @@ const PURPOSE = hash32(0, [...new TextEncoder().encode("initial parameters")]);
  * Depends on `model` and `seed` alone. Every tensor draws from a stream of its own name, so an option
  * that adds or removes one tensor leaves the numbers of the others.
  *
- * @returns f32[numParams] in layout order.
+ * @param parameters f32[numParams], overwritten; default: a new vector.
+ * @returns `parameters`, in layout order.
  */
-export function initialParameters(model: ModelConfiguration, seed: number): Float32Array {
+export function initialParameters(
+  model: ModelConfiguration,
+  seed: number,
+  parameters: Float32Array = new Float32Array(parameterLayout(model).numParams),
+): Float32Array {
   const { tensors, numParams } = parameterLayout(model);
-  const parameters = new Float32Array(numParams);
+  assert(parameters.length === numParams, `${parameters.length} of ${numParams} parameters`);
   for (const place of tensors) {
     const random = seededRandom(
       PURPOSE,

@@ -60,7 +60,8 @@ export class Trainer {
   /** Sets parameters and moments to those of step 0, made from the seed. */
   initialise(): void {
     const { configuration, memory } = this.#options;
-    memory.parameters.set(initialParameters(modelOf(configuration), configuration.seed));
+    // In place: a vector in between would be one more at the peak of this process's memory.
+    initialParameters(modelOf(configuration), configuration.seed, memory.parameters);
     memory.firstMoments.fill(0);
     memory.secondMoments.fill(0);
   }

@@ -12,6 +12,11 @@ describe("initialParameters", () => {
     expect(initialParameters(model, 7)).not.toEqual(initialParameters(model, 8));
   });
 
+  test("leaves nothing of what was in the vector that it fills", () => {
+    const fresh = initialParameters(model, 7);
+    expect(initialParameters(model, 7, new Float32Array(fresh.length).fill(9))).toEqual(fresh);
+  });
+
   test("draws a small embedding uniformly from -1e-4 to 1e-4", () => {
     const { max, mean, deviation } = statistics(tensor(model, "embed.weight"));
     expect(max).toBeLessThanOrEqual(Math.fround(1e-4));
