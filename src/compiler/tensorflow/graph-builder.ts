@@ -14,6 +14,7 @@ export class GraphBuilder {
   readonly nodes: TensorflowNode[] = [];
   readonly #names = new Map<Value, string>();
   readonly #shared = new Map<string, string>();
+  readonly #narrow = new Map<string, string>();
 
   /** Fixes the name of the tensor that holds `value`. */
   nameValue(value: Value, name: string): void {
@@ -71,6 +72,16 @@ export class GraphBuilder {
   float(value: number): string {
     const bytes = new Uint8Array(Float32Array.of(value).buffer);
     return this.constant({ type: "float32", shape: [], bytes });
+  }
+
+  /** Notes that the f32 tensor `wide` has been widened from a bf16 tensor, called `narrow`. */
+  noteNarrow(wide: string, narrow: string): void {
+    this.#narrow.set(wide, narrow);
+  }
+
+  /** The bf16 tensor with the same numbers as an f32 tensor, where one is known. */
+  narrowOf(wide: string): string | undefined {
+    return this.#narrow.get(wide);
   }
 
   /** The name of `input` as another type; asked twice, it is cast once. */

@@ -24,6 +24,24 @@ export function lowerNode(
     type: defined(node.inputs[0] ?? output, "input").dataType,
   };
   lower(LOWERINGS, node.operation, site);
+  moveNarrow(site);
+}
+
+/** Operations that move numbers, and change none. */
+const MOVES: ReadonlySet<string> = new Set(["reshape", "transpose", "slice", "concat"]);
+
+/**
+ * Moves what was widened from bf16 in bf16 as well, for a product to take without a cast to f32 and back: the
+ * same bits in half the memory. TensorFlow leaves out whichever of the two nobody uses.
+ */
+function moveNarrow(site: Site): void {
+  const { builder, node, inputs, output } = site;
+  if (!MOVES.has(node.operation.type)) return;
+  const narrow = inputs.flatMap((input) => builder.narrowOf(input) ?? []);
+  if (narrow.length < inputs.length) return;
+  const name = `${output}_narrow`;
+  lower(LOWERINGS, node.operation, { ...site, inputs: narrow, output: name, type: "bfloat16" });
+  builder.noteNarrow(output, name);
 }
 
 /** One node under translation, with the names of its values. */
@@ -36,7 +54,7 @@ interface Site {
   readonly output: string;
   readonly shape: readonly number[];
   /** Of the first input. */
-  readonly type: DataType;
+  readonly type: DataType | "bfloat16";
 }
 
 const INDEX = { Tidx: { type: "int32" } } as const;
@@ -160,7 +178,7 @@ function lowerMatMul(site: Site, { transposeA, transposeB, scale }: OperationOf<
   const product = areMatrices
     ? multiplied(site, "MatMul", { transpose_a: flag(transposeA), transpose_b: flag(transposeB) })
     : multiplied(site, "BatchMatMulV2", { adj_x: flag(transposeA), adj_y: flag(transposeB) });
-  builder.add("Identity", [scaled(builder, product, scale)], output, FLOAT);
+  addResult(builder, product, scale, output);
 }
 
 /** A bias stays in the product's own type: so TensorFlow adds it while it multiplies. */
@@ -176,7 +194,7 @@ function lowerAffine(site: Site, { transposeA, transposeB, scale }: OperationOf<
     const typed = { T: { type: product.type } };
     const bias = inType(builder, addend, product.type);
     const name = builder.share("BiasAdd", [product.name, bias], typed);
-    builder.add("Identity", [scaled(builder, { name, type: product.type }, 1)], output, FLOAT);
+    addResult(builder, { name, type: product.type }, 1, output);
   }
 }
 
@@ -197,7 +215,13 @@ function multiplied(site: Site, operator: string, flags: TensorflowAttributes): 
 }
 
 function inType(builder: GraphBuilder, input: string, type: Product["type"]): string {
-  return type === "float32" ? input : builder.cast(input, "float32", type);
+  if (type === "float32") return input;
+  return builder.narrowOf(input) ?? builder.cast(input, "float32", type);
+}
+
+function addResult(builder: GraphBuilder, product: Product, scale: number, output: string): void {
+  builder.add("Identity", [scaled(builder, product, scale)], output, FLOAT);
+  if (product.type === "bfloat16" && scale === 1) builder.noteNarrow(output, product.name);
 }
 
 function scaled(builder: GraphBuilder, { name, type }: Product, scale: number): string {

@@ -72,6 +72,17 @@ const PROGRAMS: readonly (readonly [string, (given: Given) => tf.Tensor])[] = [
   ["casts", ({ ids, x }) => tf.add(tf.cast(ids, "float32"), tf.sum(x))],
 ];
 
+/** Moves of f32[4, 4] that leave its last dimension for a product. */
+const MOVED_PRODUCTS: readonly (readonly [string, (x: tf.Tensor2D) => tf.Tensor2D])[] = [
+  ["a product", (x) => x],
+  ["a transpose", (x) => tf.transpose(x)],
+  ["a slice", (x) => tf.slice(x, [1, 0], [2, 4])],
+  ["another shape", (x) => tf.reshape(tf.reshape(x, [2, 2, 4]), [4, 4])],
+  ["pieces put together", (x) => tf.concat([x, tf.slice(x, [0, 0], [1, 4])])],
+];
+
+const isCast = (operator: string) => operator === "Cast";
+
 describe("emitTensorflow", () => {
   test("writes one graph under the tag serve", () => {
     const { savedModel } = emitTensorflow(
@@ -114,6 +125,27 @@ describe("emitTensorflow", () => {
 });
 
 describeWithTensorflow("what emitTensorflow writes", () => {
+  test.each(MOVED_PRODUCTS)(
+    "gives %s to a product as it is in bf16, with the same bits",
+    (_, move) => {
+      const product = ({ x, y }: Given) => tf.matMul<tf.Tensor2D>(x, y, true);
+      const straight = traced((given) => tf.matMul(move(product(given)), given.x, false, true));
+      // What negates twice is no move, so that its result is cast.
+      const cast = traced((given) =>
+        tf.matMul(move(tf.neg<tf.Tensor2D>(tf.neg(product(given)))), given.x, false, true),
+      );
+      const options = { precision: "bf16", variables: [] } as const;
+      const operators = operatorsOf(emitTensorflow(straight, options).savedModel);
+      // x and y down, both products up: that of the first is for nobody, and left out when it runs.
+      expect(operators.filter(isCast)).toHaveLength(4);
+      expect(operatorsOf(emitTensorflow(cast, options).savedModel).filter(isCast)).toHaveLength(5);
+      const inputs = someInputs(straight);
+      expect(runInTensorflow(straight, inputs, options)).toEqual(
+        runInTensorflow(cast, inputs, options),
+      );
+    },
+  );
+
   test.each(PROGRAMS)("computes %s as ONNX Runtime does", async (_, program) => {
     const graph = traced(program);
     const inputs = someInputs(graph);
