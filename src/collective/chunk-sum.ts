@@ -23,7 +23,8 @@ export class ChunkSum {
   readonly name: string;
   readonly #numLeaves: number;
   readonly #numNodes: number;
-  readonly #received = new Map<string, TensorFrame>();
+  /** What others sent: in its frame, or in the destination already. */
+  readonly #received = new Map<string, TensorFrame | "in place">();
   #state: "gathering" | "finished" = "gathering";
 
   constructor(plan: ExchangePlan, chunk: Chunk, index: number) {
@@ -41,6 +42,20 @@ export class ChunkSum {
     return true;
   }
 
+  /**
+   * Puts the slice of the only node that is not ours where the sum will be, out of the link's memory.
+   * Nothing is written there before the node is added: our own nodes are whole subtrees, so that
+   * every sum in the tree has this node below it.
+   *
+   * @returns false, with nothing written, when it came before.
+   */
+  receiveInPlace(node: string, frame: TensorFrame, { destination, kernels }: Place): boolean {
+    if (!this.receive(node, frame)) return false;
+    writePayload(destination, frame, kernels);
+    this.#received.set(node, "in place");
+    return true;
+  }
+
   /** Whether the sum is here, completed by us or by the owner. */
   get isFinished(): boolean {
     return this.#state === "finished";
@@ -54,28 +69,29 @@ export class ChunkSum {
     return this.#received.has(node);
   }
 
-  /**
-   * Sums all nodes in tree order into `destination`, f32[chunk.length], and forgets what was received.
-   *
-   * @returns false, with nothing done, while nodes are missing.
-   */
-  completeInto(destination: Float32Array, means: CompletingMeans): boolean {
-    if (this.isFinished) return false;
-    if (this.#received.size + means.ownPartials.size < this.#numNodes) return false;
+  /** Whether all nodes are here, of which `numOwn` are ours, and nobody has summed them yet. */
+  isWhole(numOwn: number): boolean {
+    return !this.isFinished && this.#received.size + numOwn === this.#numNodes;
+  }
+
+  /** Sums all nodes in tree order into `destination`, f32[chunk.length], and forgets what was received. */
+  completeInto(destination: Float32Array, means: CompletingMeans): void {
+    assert(this.isWhole(means.ownPartials.size), `${this.name} is not whole`);
     const root = { lo: 0, hi: this.#numLeaves };
-    const sum = this.#sumOf(root, { destination, scratch: means.scratch, means });
+    const room = { whole: destination, destination, scratch: means.scratch, means };
+    const sum = this.#sumOf(root, room);
     if (sum !== destination) destination.set(sum);
     this.#received.clear();
-    return true;
   }
 
   /** The sum of `node`: a slice of ours as it is, or in `destination`; right halves go to `scratch`. */
   #sumOf(node: LeafRange, room: Room): Float32Array {
     const own = this.#ownSlice(node, room.means);
     if (own !== undefined) return own;
-    const frame = this.#received.get(nameOf(node));
-    if (frame !== undefined) {
-      writePayload(room.destination, frame, room.means.kernels);
+    const received = this.#received.get(nameOf(node));
+    if (received === "in place") return room.whole;
+    if (received !== undefined) {
+      writePayload(room.destination, received, room.means.kernels);
       return room.destination;
     }
     assert(node.hi - node.lo > 1, `nobody sent leaf ${node.lo}`);
@@ -83,9 +99,9 @@ export class ChunkSum {
     const leftSum = this.#sumOf(left, room);
     const { length } = this.chunk;
     const rightSum = this.#sumOf(right, {
+      ...room,
       destination: room.scratch.subarray(0, length),
       scratch: room.scratch.subarray(length),
-      means: room.means,
     });
     room.means.kernels.addInto(room.destination, leftSum, rightSum);
     return room.destination;
@@ -97,7 +113,16 @@ export class ChunkSum {
   }
 }
 
+/** Where a slice belongs. */
+export interface Place {
+  /** f32[chunk.length], where `kernels` work. */
+  readonly destination: Float32Array;
+  readonly kernels: VectorKernels;
+}
+
 interface Room {
+  /** f32[chunk.length], where the whole chunk's sum goes. */
+  readonly whole: Float32Array;
   /** f32[chunk.length]. */
   readonly destination: Float32Array;
   /** One chunk for each level of the tree below. */

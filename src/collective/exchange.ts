@@ -24,6 +24,8 @@ export interface ExchangeOptions {
   /** f32, at least `scratchLengthOf(plan)`, where `kernels` work; for owners, and to pack bf16. */
   readonly scratch: Float32Array;
   readonly kernels: VectorKernels;
+  /** Calls `action` later, once what has come meanwhile was heard; not given or without links: at once. */
+  readonly defer?: (action: () => void) => void;
 }
 
 /** How an exchange ended. */
@@ -49,6 +51,11 @@ export class Exchange {
   readonly #chunks: readonly ChunkSum[];
   readonly #chunkAt: ReadonlyMap<number, ChunkSum>;
   readonly #ownPartials = new Map<string, Float32Array>();
+  /** Whether all that others contribute to a chunk is one node. */
+  readonly #isOtherNodeOne: boolean;
+  /** Own chunks that are whole and not summed yet. */
+  readonly #whole: ChunkSum[] = [];
+  readonly #defer: (action: () => void) => void;
   #settle: (end: ExchangeEnd) => void = () => undefined;
   #end: ExchangeEnd | undefined;
   #numFinished = 0;
@@ -63,11 +70,15 @@ export class Exchange {
       assert(id === selfId || links.has(id), `there is no link to participant ${id}`);
     }
     this.#options = options;
+    const { defer } = options;
+    this.#defer = defer === undefined || links.size === 0 ? (action) => action() : defer;
     this.plan = plan;
     this.#senders = new Map([...links].map(([id, link]) => [id, new FrameSender(link)]));
     this.#nodeNames = new Map(
       plan.participants.map(({ id, nodes }) => [id, new Set(nodes.map(nameOf))]),
     );
+    const others = plan.participants.filter(({ id }) => id !== selfId);
+    this.#isOtherNodeOne = others.flatMap(({ nodes }) => nodes).length === 1;
     this.#chunks = plan.chunks.map((chunk, index) => new ChunkSum(plan, chunk, index));
     this.#chunkAt = new Map(this.#chunks.map((each) => [each.chunk.offset, each]));
     this.done = new Promise((resolve) => {
@@ -76,7 +87,8 @@ export class Exchange {
   }
 
   /**
-   * Contributes the partial of one of this participant's nodes.
+   * Contributes the partial of one of this participant's nodes. What goes to others leaves first, and of
+   * what is to be summed here one chunk a turn: others have something to do meanwhile.
    *
    * @param vector f32[vectorLength] where `kernels` work; only read; must not change until `done`.
    */
@@ -88,9 +100,10 @@ export class Exchange {
     assert(vector.length === this.plan.vectorLength, `${name} has ${vector.length} floats`);
     this.#ownPartials.set(name, vector);
     for (const chunk of this.#chunks) {
-      if (chunk.ownerId === this.#options.selfId) this.#finishIfWhole(chunk);
-      else this.#sendPartial(chunk, node, vector);
+      if (chunk.ownerId !== this.#options.selfId) this.#sendPartial(chunk, node, vector);
+      else if (chunk.isWhole(this.#ownPartials.size)) this.#whole.push(chunk);
     }
+    if (this.#whole.length > 0) this.#defer(() => this.#completeNext());
   }
 
   /**
@@ -151,8 +164,12 @@ export class Exchange {
     const name = nameOf(frame);
     if (!this.#nodesOf(fromId).has(name))
       throw this.#violation(fromId, frame, "that node is not its own");
-    if (!chunk.receive(name, frame)) throw this.#violation(fromId, frame, "it came before");
-    this.#finishIfWhole(chunk);
+    const place = { destination: this.#sumOf(chunk), kernels: this.#options.kernels };
+    const isNew = this.#isOtherNodeOne
+      ? chunk.receiveInPlace(name, frame, place)
+      : chunk.receive(name, frame);
+    if (!isNew) throw this.#violation(fromId, frame, "it came before");
+    if (chunk.isWhole(this.#ownPartials.size)) this.#complete(chunk);
   }
 
   #receiveSum(fromId: number, frame: TensorFrame, chunk: ChunkSum): void {
@@ -165,10 +182,17 @@ export class Exchange {
     this.#finish(chunk);
   }
 
-  #finishIfWhole(chunk: ChunkSum): void {
+  #completeNext(): void {
+    if (this.#end !== undefined) return;
+    this.#complete(defined(this.#whole.shift(), "a whole chunk"));
+    if (this.#whole.length > 0) this.#defer(() => this.#completeNext());
+  }
+
+  /** Sums one of our own chunks, and hands the sum to the others. */
+  #complete(chunk: ChunkSum): void {
     const { kernels, scratch, selfId } = this.#options;
     const sum = this.#sumOf(chunk);
-    if (!chunk.completeInto(sum, { ownPartials: this.#ownPartials, scratch, kernels })) return;
+    chunk.completeInto(sum, { ownPartials: this.#ownPartials, scratch, kernels });
     // What the others get is what counts here too, rounded or not.
     if (chunk.chunk.elements !== "f32") roundToBf16(sum, scratch, kernels);
     for (const { id } of this.plan.participants) {

@@ -120,7 +120,8 @@ export class ExchangeDesk {
     const plan = map.allReduce === "mesh" ? planMesh(request) : planStar(request);
     const sum = kernels.view(map.sum, vectorLength);
     const scratch = kernels.view(map.scratch, map.scratchFloats);
-    const exchange = new Exchange({ plan, selfId, links, sum, scratch, kernels });
+    const defer = (action: () => void) => void setImmediate(() => this.#doDeferred(action));
+    const exchange = new Exchange({ plan, selfId, links, sum, scratch, kernels, defer });
     this.#exchange = exchange;
     this.#idleSinceMs = undefined;
     this.#exchangeStartMs = undefined;
@@ -130,6 +131,14 @@ export class ExchangeDesk {
       this.#endSpans(step);
       onSummed({ generation, step });
     });
+  }
+
+  /** A part of an exchange that has let frames leave and come in before it. */
+  #doDeferred(action: () => void): void {
+    const startMs = this.#profiler.now();
+    action();
+    this.#profiler.end("add partial", startMs);
+    if (this.#idleSinceMs !== undefined) this.#idleSinceMs = this.#profiler.now();
   }
 
   #endSpans(step: number): void {

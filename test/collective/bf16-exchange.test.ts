@@ -52,6 +52,7 @@ describe.each(topologies)("a bf16 exchange in a %s", (topology) => {
     const network = new VirtualNetwork(100 * numWorkers + numLeaves);
     const members = await makeFleet({
       ...{ topology, numWorkers, numLeaves, vectorLength, wire: "bf16" },
+      defer: (action) => network.post(action),
       connect(a, b) {
         const [endOfA, endOfB] = network.link([`worker ${b}`, `worker ${a}`]);
         return Promise.resolve(

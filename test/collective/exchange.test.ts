@@ -1,10 +1,20 @@
 import { describe, expect, test } from "vitest";
 import { defined } from "../../src/base/assert.ts";
+import { floatsToBytes } from "../../src/base/bytes.ts";
 import { digestOf } from "../../src/base/digest.ts";
 import { seededRandom } from "../../src/base/random.ts";
+import { Exchange } from "../../src/collective/exchange.ts";
+import { memoryLinks } from "../memory-link.ts";
 import { hasSharedMemory } from "../transport/slot-folder-here.ts";
 import { type SocketPair, slotPair, socketPair } from "../transport/socket-pair.ts";
-import { compute, type FleetOptions, type Member, makeFleet, type Topology } from "./fleet.ts";
+import {
+  compute,
+  type FleetOptions,
+  type Member,
+  makeFleet,
+  planOf,
+  type Topology,
+} from "./fleet.ts";
 import { plainKernels } from "./plain-kernels.ts";
 import { VirtualNetwork } from "./virtual-network.ts";
 
@@ -36,6 +46,7 @@ function virtualFleet(
   fleet: Omit<FleetOptions, "connect">,
 ): Promise<readonly Member[]> {
   return makeFleet({
+    defer: (action) => network.post(action),
     ...fleet,
     connect(a, b) {
       const [endOfA, endOfB] = network.link([`worker ${b}`, `worker ${a}`]);
@@ -145,6 +156,62 @@ test("an exchange leaves the partials as they were", async () => {
   await network.run();
   await expectSums(members, treeSum(partials));
   expect(partials.map(digestOf)).toEqual(before);
+});
+
+test("an exchange sends what others wait for first, then sums one chunk a turn", async () => {
+  const network = new VirtualNetwork(6);
+  const deferred: (() => void)[] = [];
+  const vectorLength = 1_200_000;
+  const members = await virtualFleet(network, {
+    ...{ topology: "mesh", numWorkers: 2, numLeaves: 2, vectorLength },
+    defer: (action) => void deferred.push(action),
+  });
+  const [early, late] = members.map(({ exchange }) => exchange);
+  const leaves = badlyRoundingLeaves(2, vectorLength);
+  early?.addPartial({ lo: 0, hi: 1 }, defined(leaves[0], "a leaf"));
+  await network.run();
+  late?.addPartial({ lo: 1, hi: 2 }, defined(leaves[1], "a leaf"));
+  // Whole chunks wait; partials have left.
+  const numOwn = defined(late, "exchange").plan.chunks.filter(({ owner }) => owner === 1).length;
+  expect(numOwn).toBeGreaterThan(1);
+  expect(network.numPending).toBeGreaterThan(0);
+  expect(late?.waits()).toEqual([
+    { peerId: 0, what: expect.stringMatching(/^to send chunk 1\/\d and \d more$/) },
+    { peerId: 0, what: expect.stringMatching(/^to take \d frames$/) },
+  ]);
+  let numTurns = 0;
+  for (let turn = deferred.shift(); turn !== undefined; turn = deferred.shift()) {
+    expect(deferred).toEqual([]);
+    turn();
+    numTurns++;
+  }
+  expect(numTurns).toBe(numOwn);
+  await network.run();
+  await expectSums(members, treeSum(leaves));
+});
+
+test("the only partial of others is taken out of the link's memory as it comes", async () => {
+  const [sum, scratch] = [new Float32Array(64), new Float32Array(64)];
+  const plan = planOf({ topology: "mesh", numWorkers: 2, numLeaves: 2, vectorLength: 64 });
+  const [near] = memoryLinks();
+  const links = new Map([[1, near]]);
+  const exchange = new Exchange({ plan, selfId: 0, links, sum, scratch, kernels: plainKernels });
+  const { offset, length } = defined(plan.chunks[0], "a chunk");
+  let numCopies = 0;
+  const unread = {
+    byteLength: 4 * length,
+    copyTo(target: Uint8Array) {
+      numCopies++;
+      target.set(floatsToBytes(new Float32Array(length).fill(3)));
+    },
+  };
+  const frame = { kind: "partial", vector: 0, lo: 1, hi: 2, offset, elements: "f32" } as const;
+  const { generation, step } = plan;
+  exchange.receive(1, { ...frame, generation, step, unread, payload: new Uint8Array() });
+  expect(numCopies).toBe(1);
+  exchange.addPartial({ lo: 0, hi: 1 }, new Float32Array(64).fill(4));
+  expect(numCopies).toBe(1);
+  expect(sum.subarray(offset, offset + length)).toEqual(new Float32Array(length).fill(7));
 });
 
 test("an exchange names whom it waits for, and for what", async () => {

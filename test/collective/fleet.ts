@@ -27,6 +27,8 @@ export interface FleetOptions {
   readonly kernels?: VectorKernels;
   /** Default f32. */
   readonly wire?: ElementType;
+  /** As an exchange takes it. */
+  readonly defer?: (action: () => void) => void;
 }
 
 /** One participant of a fleet. */
@@ -70,6 +72,7 @@ export async function makeFleet(options: FleetOptions): Promise<readonly Member[
       ...{ plan, selfId: id, links: ownLinks, sum },
       scratch: new Float32Array(scratchLengthOf(plan)),
       kernels: options.kernels ?? plainKernels,
+      ...(options.defer === undefined ? {} : { defer: options.defer }),
     });
     for (const [other, link] of ownLinks) {
       link.listen({
