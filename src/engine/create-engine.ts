@@ -91,7 +91,9 @@ async function createTensorflow(options: EngineOptions): Promise<Engine> {
   const { model, device, precision = "f32", numThreads, environment = {}, profiler } = options;
   const { createTensorflowEngine } = await import("./tensorflow-engine.ts");
   const profiling = profiler === undefined ? {} : { profiler };
-  const settings = { model, device, precision, numThreads, environment };
+  // Feeding would be a transfer per leaf, where the device's memory is its own.
+  const parameters = device === "cpu" ? "fed" : "variable";
+  const settings = { model, device, precision, parameters, numThreads, environment } as const;
   return createTensorflowEngine({ ...settings, ...profiling });
 }
 

@@ -1,24 +1,14 @@
 import { assert, defined } from "../base/assert.ts";
 import type { Environment } from "../base/environment.ts";
 import { noProfiler, type Profiler } from "../base/profiler.ts";
-import type { TensorPlace } from "../base/tensor-place.ts";
-import type { Graph } from "../compiler/graph.ts";
+import { type BlockShape, INPUTS, LOGITS, LOSS, TARGETS } from "../compiler/model-programs.ts";
 import {
-  type BlockShape,
-  gradientName,
-  INPUTS,
-  LOGITS,
-  LOSS,
-  TARGETS,
-  traceDecode,
-  traceGradient,
-  traceLogits,
-  traceLoss,
-} from "../compiler/model-programs.ts";
-import { flattenParameters, joinOutputs } from "../compiler/passes/flat-parameters.ts";
-import type { MatrixPrecision } from "../compiler/tensorflow/lower-node.ts";
-import { optimizeForTensorflow } from "../compiler/tensorflow/optimize-for-tensorflow.ts";
-import type { ModelConfiguration } from "../configuration/configuration.ts";
+  GRADIENT,
+  PARAMETERS,
+  type ProgramKind,
+  type ProgramTarget,
+  programForTensorflow,
+} from "../compiler/tensorflow/program-for-tensorflow.ts";
 import { createMemory } from "../kernels/create-memory.ts";
 import { parameterLayout } from "../model/parameter-layout.ts";
 import type { Decoder, Engine, EngineDescription, TokenBlock } from "./engine.ts";
@@ -35,11 +25,9 @@ import {
 import { tokenColumns } from "./token-columns.ts";
 
 /** What a TensorFlow engine computes, and how. */
-export interface TensorflowEngineOptions {
-  readonly model: ModelConfiguration;
+export interface TensorflowEngineOptions extends ProgramTarget {
   /** "cpu" or "gpu:N". */
   readonly device: string;
-  readonly precision: MatrixPrecision;
   readonly numThreads: number;
   /** The process's own environment: see `loadTensorflow`. */
   readonly environment: Environment;
@@ -50,10 +38,11 @@ export interface TensorflowEngineOptions {
  * The model's step as one TensorFlow graph per kind and shape of block, run by one session call
  * through the addon of `@tensorflow/tfjs-node-gpu`.
  *
- * A graph is traced and compiled when its shape first occurs, and kept. On a GPU each keeps the
- * parameters in a variable in the GPU's memory; on a CPU they are fed, which copies nothing.
+ * A graph is traced and compiled when its shape first occurs, and kept. `parameters` says how numbers go
+ * in and out: fed and written in place, the way for a CPU, which copies nothing; or in a variable for each
+ * graph and back as one vector, the way for a GPU.
  *
- * Both ways stand in this one file: they share every graph, and differ in how numbers go in and out.
+ * Both ways stand in this one file: they share all but that.
  *
  * @throws {TrainerError} ERR_ENGINE when TensorFlow is not set up or does not see the device.
  */
@@ -61,14 +50,9 @@ export async function createTensorflowEngine(options: TensorflowEngineOptions): 
   return new TensorflowEngine(options);
 }
 
-/** The programs' name of the vector of all parameters. */
-const PARAMETERS = "parameters";
-
-/** On a GPU, the name of the vector of all gradients, which comes down by one transfer. */
-const GRADIENT = "gradient";
-
 interface PutParameters {
-  readonly id: number;
+  /** A tensor over them; none where they go to variables. */
+  readonly id: number | undefined;
   readonly view: Float32Array;
   readonly version: number;
 }
@@ -81,29 +65,26 @@ interface Compiled {
 
 class TensorflowEngine implements Engine {
   readonly description: EngineDescription;
-  readonly #model: ModelConfiguration;
-  readonly #precision: MatrixPrecision;
+  readonly #target: ProgramTarget;
   readonly #profiler: Profiler;
   readonly #binding: TensorflowBinding;
-  readonly #places: readonly TensorPlace[];
   readonly #numParams: number;
   /** A copy of parameters that TensorFlow cannot look at where they are; made when it is needed. */
   #copy: Float32Array | undefined;
   readonly #destinations: GradientDestinations;
   readonly #compiled = new Map<string, Compiled>();
-  /** The tensor of the parameters, what it is a view of, and how many were put before them. */
+  /** The parameters where they are looked at, and how many were put before them. */
   #parameters: PutParameters | undefined;
 
-  constructor({ model, precision, profiler = noProfiler, ...settings }: TensorflowEngineOptions) {
+  constructor(options: TensorflowEngineOptions) {
+    const { model, precision, parameters, profiler = noProfiler, ...settings } = options;
     this.#profiler = profiler;
     const { binding, device, numThreads } = loadTensorflow(settings);
     const runtime = `TensorFlow ${binding.TF_Version}${precision === "bf16" ? " bf16" : ""}`;
     this.description = { engine: "tensorflow", device, runtime, numThreads };
-    this.#model = model;
-    this.#precision = precision;
+    this.#target = { model, precision, parameters };
     this.#binding = binding;
     const { tensors, numParams } = parameterLayout(model);
-    this.#places = tensors;
     this.#numParams = numParams;
     this.#destinations = new GradientDestinations(binding, tensors);
   }
@@ -117,9 +98,11 @@ class TensorflowEngine implements Engine {
       this.#parameters = { ...before, version };
       return;
     }
-    if (before !== undefined) this.#binding.deleteTensor(before.id);
-    const seen = isSeenInPlace(this.#binding, parameters) ? parameters : this.#copyOf(parameters);
-    this.#parameters = { id: this.#tensorOver(seen), view: seen, version };
+    if (before?.id !== undefined) this.#binding.deleteTensor(before.id);
+    const view = this.#canLookAt(parameters) ? parameters : this.#copyOf(parameters);
+    // Variables are filled when a program next runs.
+    const id = this.#keepsVariables ? undefined : this.#tensorOver(view);
+    this.#parameters = { id, view, version };
   }
 
   async prepare(shape: BlockShape): Promise<void> {
@@ -134,7 +117,7 @@ class TensorflowEngine implements Engine {
       : this.#gradientInPlace(block, gradient);
   }
 
-  /** On a CPU: the graph writes each gradient where it belongs. */
+  /** The graph writes each gradient where it belongs. */
   #gradientInPlace(block: TokenBlock, gradient: Float32Array): number {
     const profiler = this.#profiler;
     const destination = this.#destinations.of(gradient);
@@ -147,6 +130,7 @@ class TensorflowEngine implements Engine {
     return this.#take(lossId)[0] ?? Number.NaN;
   }
 
+  /** The gradient comes as one vector. */
   #gradientByTransfer(block: TokenBlock, gradient: Float32Array): number {
     const profiler = this.#profiler;
     let startMs = profiler.now();
@@ -170,14 +154,10 @@ class TensorflowEngine implements Engine {
 
   async decoder(): Promise<Decoder> {
     return new TensorflowDecoder({
-      model: this.#model,
+      model: this.#target.model,
       binding: this.#binding,
       run: (feeds, outputs) =>
-        this.#run(
-          this.#compiledOnce("decode", () => traceDecode(this.#model)),
-          feeds,
-          outputs,
-        ),
+        this.#run(this.#compiledOnce("decode", { type: "decode" }), feeds, outputs),
     });
   }
 
@@ -185,7 +165,7 @@ class TensorflowEngine implements Engine {
     for (const { program } of this.#compiled.values()) program.dispose();
     this.#compiled.clear();
     this.#destinations.dispose();
-    if (this.#parameters !== undefined) this.#binding.deleteTensor(this.#parameters.id);
+    if (this.#parameters?.id !== undefined) this.#binding.deleteTensor(this.#parameters.id);
     this.#parameters = undefined;
   }
 
@@ -196,7 +176,7 @@ class TensorflowEngine implements Engine {
     destinations: Tensors = {},
   ): readonly number[] {
     const { numSequences, length } = block;
-    const columns = tokenColumns(this.#model, block);
+    const columns = tokenColumns(this.#target.model, block);
     const tokens = (ids: Int32Array) =>
       this.#binding.createTensor([numSequences, length], this.#binding.TF_INT32, ids);
     const inputs = { [INPUTS]: tokens(columns.inputs) };
@@ -207,50 +187,47 @@ class TensorflowEngine implements Engine {
     return results;
   }
 
-  #compiledBlock(kind: BlockKind, { numSequences, length }: BlockShape): Compiled {
-    return this.#compiledOnce(`${kind} ${numSequences} x ${length}`, () => {
-      const traced = TRACES[kind](this.#model, { numSequences, length });
-      return kind === "gradient" && this.#keepsVariables ? this.#joined(traced) : traced;
-    });
+  #compiledBlock(type: BlockKind, { numSequences, length }: BlockShape): Compiled {
+    const block = { numSequences, length };
+    return this.#compiledOnce(`${type} ${numSequences} x ${length}`, { type, block });
   }
 
-  #compiledOnce(key: string, traceProgram: () => Graph): Compiled {
-    const compiled = this.#compiled.get(key) ?? this.#compile(traceProgram());
+  #compiledOnce(key: string, kind: ProgramKind): Compiled {
+    const compiled = this.#compiled.get(key) ?? this.#compile(kind);
     this.#compiled.set(key, compiled);
     return compiled;
+  }
+
+  #compile(kind: ProgramKind): Compiled {
+    const { graph, options } = programForTensorflow(kind, this.#target);
+    return { program: compileTensorflowProgram(this.#binding, graph, options), version: 0 };
   }
 
   /** Runs a program with the current parameters. */
   #run(compiled: Compiled, feeds: Tensors, outputs: readonly string[]): readonly number[] {
     // Zeros at first: whoever warms an engine up need not have parameters yet.
     if (this.#parameters === undefined) this.putParameters(new Float32Array(this.#numParams));
-    const parameters = defined(this.#parameters, "parameters");
+    const { id, view, version } = defined(this.#parameters, "parameters");
     const { program } = compiled;
-    if (!this.#keepsVariables) {
-      return program.run({ ...feeds, [PARAMETERS]: parameters.id }, outputs);
+    if (id !== undefined) return program.run({ ...feeds, [PARAMETERS]: id }, outputs);
+    if (compiled.version !== version) {
+      const given = this.#tensorOver(view);
+      program.assign(PARAMETERS, given);
+      this.#binding.deleteTensor(given);
+      compiled.version = version;
     }
-    if (compiled.version !== parameters.version) program.assign(PARAMETERS, parameters.id);
-    compiled.version = parameters.version;
     return program.run(feeds, outputs);
   }
 
-  #compile(traced: Graph): Compiled {
-    const graph = optimizeForTensorflow(flattenParameters(traced, this.#places, PARAMETERS));
-    const variables = this.#keepsVariables ? [PARAMETERS] : [];
-    const written = graph.outputs
-      .map(({ name }) => name)
-      .filter((name) => this.#destinations.names.has(name));
-    const options = { precision: this.#precision, variables, written };
-    return { program: compileTensorflowProgram(this.#binding, graph, options), version: 0 };
-  }
-
-  #joined(traced: Graph): Graph {
-    const names = this.#places.map(({ name }) => gradientName(name));
-    return joinOutputs(traced, names, GRADIENT);
-  }
-
   get #keepsVariables(): boolean {
-    return this.description.device !== "cpu";
+    return this.#target.parameters === "variable";
+  }
+
+  /** Whether the numbers can be taken from where they are: what is shared stays as it is until put again. */
+  #canLookAt(parameters: Float32Array): boolean {
+    return this.#keepsVariables
+      ? parameters.buffer instanceof SharedArrayBuffer
+      : isSeenInPlace(this.#binding, parameters);
   }
 
   #copyOf(parameters: Float32Array): Float32Array {
@@ -278,6 +255,3 @@ function isSameMemory(a: Float32Array, b: Float32Array): boolean {
 }
 
 type BlockKind = "gradient" | "loss" | "logits";
-
-const TRACES: Readonly<Record<BlockKind, (model: ModelConfiguration, block: BlockShape) => Graph>> =
-  { gradient: traceGradient, loss: traceLoss, logits: traceLogits };

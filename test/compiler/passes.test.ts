@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import type { Graph } from "../../src/compiler/graph.ts";
 import { avoidOneHots } from "../../src/compiler/passes/avoid-one-hots.ts";
+import { flattenParameters, joinOutputs } from "../../src/compiler/passes/flat-parameters.ts";
 import { fuseAddends } from "../../src/compiler/passes/fuse-addends.ts";
 import { fuseScales } from "../../src/compiler/passes/fuse-scales.ts";
 import { removeCopies } from "../../src/compiler/passes/remove-copies.ts";
@@ -177,6 +178,47 @@ test("splitRowSums keeps sums whose ids are computed", () => {
     tf.scatterND(tf.expandDims(tf.add(ids, tf.scalar(1, "int32")), 1), x, [7, 4]),
   );
   expect(splitRowSums(before).rowSums).toEqual([]);
+});
+
+test("flattenParameters takes inputs from one vector, at their places, and leaves the others", async () => {
+  // Not in the order of the inputs.
+  const places = [
+    { name: "y", offset: 0, length: 12, shape: [3, 4], decays: true },
+    { name: "x", offset: 12, length: 12, shape: [3, 4], decays: true },
+  ];
+  const graph = traceGiven(({ x, y, row }) => tf.add(tf.exp(x), tf.mul(y, row)));
+  const flat = flattenParameters(graph, places, "vector");
+  expect(flat.inputs.map(({ name }) => name)).toEqual(["vector", "row", "ids"]);
+  const inputs = someInputs(graph);
+  const vector = [...(inputs.y ?? []), ...(inputs.x ?? [])];
+  expect(await runGraph(flat, { ...inputs, vector })).toEqual(await runGraph(graph, inputs));
+});
+
+describe("joinOutputs", () => {
+  const graph = trace([{ name: "x", shape: [3, 4], dataType: "float32" }], ({ x }) => {
+    const given = x as tf.Tensor2D;
+    return { a: tf.exp(given), b: tf.sum(given), c: tf.neg(tf.slice(given, [0, 0], [1, 3])) };
+  });
+
+  test("joins outputs in the order given, whatever their shapes, and leaves the others", async () => {
+    const joined = joinOutputs(graph, ["c", "a"], "both");
+    expect(joined.outputs.map(({ name, value }) => [name, value.shape])).toEqual([
+      ["both", [15]],
+      ["b", []],
+    ]);
+    const inputs = someInputs(graph);
+    const { a = [], b, c = [] } = await runGraph(graph, inputs);
+    expect(await runGraph(joined, inputs)).toEqual({ both: [...c, ...a], b });
+  });
+
+  // TensorFlow concatenates two tensors at least.
+  test("makes a vector of a single output without putting it together", async () => {
+    const joined = joinOutputs(graph, ["a"], "alone");
+    expect(operationsOf(joined)).not.toContain("concat");
+    const inputs = someInputs(graph);
+    const { a, b, c } = await runGraph(graph, inputs);
+    expect(await runGraph(joined, inputs)).toEqual({ alone: a, b, c });
+  });
 });
 
 function traceGiven(program: (given: Given) => tf.Tensor): Graph {

@@ -20,7 +20,7 @@ for (const sizes of SIZES) {
     ...{ layerNormEpsilon: 1e-5, bias: true },
   };
   const engine = await createTensorflowEngine({
-    ...{ model, device: "cpu", precision, numThreads: Number(numThreads) },
+    ...{ model, device: "cpu", precision, parameters: "fed", numThreads: Number(numThreads) },
     environment: process.env,
   });
   engine.putParameters(initialParameters(model, 1));

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
+import type { ParameterPlace } from "../../src/compiler/tensorflow/program-for-tensorflow.ts";
 import type { ModelConfiguration } from "../../src/configuration/configuration.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { isSeenInPlace } from "../../src/engine/is-seen-in-place.ts";
@@ -20,36 +21,74 @@ function sharedFloats(length: number): Float32Array {
   return new Float32Array(createMemory(4 * length).buffer, 0, length);
 }
 
-function createEngine(model: ModelConfiguration, precision: "f32" | "bf16"): Promise<Engine> {
-  const environment = process.env;
-  return createTensorflowEngine({ model, device: "cpu", precision, numThreads: 1, environment });
+function createEngine(
+  model: ModelConfiguration,
+  precision: "f32" | "bf16",
+  parameters: ParameterPlace = "fed",
+): Promise<Engine> {
+  const here = { device: "cpu", numThreads: 1, environment: process.env } as const;
+  return createTensorflowEngine({ model, precision, parameters, ...here });
 }
 
 describeWithTensorflow("with libtensorflow", () => {
   engineContract("tensorflow", (model) => createEngine(model, "f32"));
+  // The way that a GPU takes, where its graphs cannot be tried otherwise.
+  describe("with parameters in variables", () => {
+    engineContract("tensorflow", (model) => createEngine(model, "f32", "variable"));
 
-  test("leaves no tensor behind, whatever it was asked", async () => {
-    const { binding } = tensorflowHere();
-    const model = sampleModel();
-    const gradient = new Float32Array(parameterLayout(model).numParams);
-    const numBefore = binding.getNumOfTensors();
-    {
-      await using engine = await createEngine(model, "f32");
-      for (let i = 0; i < 3; i++) {
-        engine.putParameters(sampleParameters(model));
-        await engine.gradient(sampleBlock(model), gradient);
-        await engine.loss(sampleBlock(model));
-        await engine.logits(sampleBlock(model));
-        await using decoder = await engine.decoder();
-        await decoder.feed(1);
-        await decoder.feed(2);
-      }
-      // The parameters, and where their gradients go.
-      const numKept = 1 + parameterLayout(model).tensors.length;
-      expect(binding.getNumOfTensors()).toBe(numBefore + numKept);
-    }
-    expect(binding.getNumOfTensors()).toBe(numBefore);
+    test.each(["f32", "bf16"] as const)(
+      "gives the bits of the fed engine in %s",
+      async (precision) => {
+        const model = sampleModel();
+        const fed = await gradientOf(model, precision);
+        expect(await gradientOf(model, precision, "variable")).toEqual(fed);
+      },
+    );
+
+    test("takes shared parameters that have changed once they are put again", async () => {
+      const model = sampleModel();
+      const shared = sharedFloats(parameterLayout(model).numParams);
+      shared.set(sampleParameters(model));
+      await using engine = await createEngine(model, "f32", "variable");
+      engine.putParameters(shared);
+      const before = await engine.loss(sampleBlock(model));
+      shared.set(sampleParameters(model, 5));
+      engine.putParameters(shared);
+      const expected = oracleLoss(model, sampleParameters(model, 5), sampleBlock(model));
+      const after = await engine.loss(sampleBlock(model));
+      expect(after).not.toBe(before);
+      expect(Math.abs(after - expected) / expected).toBeLessThan(2e-5);
+    });
   });
+
+  test.each([
+    // The parameters, and where their gradients go.
+    ["fed", (numTensors: number) => 1 + numTensors],
+    ["variable", () => 0],
+  ] as const)(
+    "leaves no tensor behind, whatever it was asked, with parameters %s",
+    async (place, numKept) => {
+      const { binding } = tensorflowHere();
+      const model = sampleModel();
+      const gradient = new Float32Array(parameterLayout(model).numParams);
+      const numBefore = binding.getNumOfTensors();
+      {
+        await using engine = await createEngine(model, "f32", place);
+        for (let i = 0; i < 3; i++) {
+          engine.putParameters(sampleParameters(model));
+          await engine.gradient(sampleBlock(model), gradient);
+          await engine.loss(sampleBlock(model));
+          await engine.logits(sampleBlock(model));
+          await using decoder = await engine.decoder();
+          await decoder.feed(1);
+          await decoder.feed(2);
+        }
+        const kept = numKept(parameterLayout(model).tensors.length);
+        expect(binding.getNumOfTensors()).toBe(numBefore + kept);
+      }
+      expect(binding.getNumOfTensors()).toBe(numBefore);
+    },
+  );
 
   test("writes the same gradient straight into shared memory as into any other", async () => {
     // Widths of whole cache lines, as in models of use; other models go by way of a copy.
@@ -126,8 +165,9 @@ describeWithTensorflow("with libtensorflow", () => {
 async function gradientOf(
   model: ModelConfiguration,
   precision: "f32" | "bf16",
+  place: ParameterPlace = "fed",
 ): Promise<Float32Array> {
-  await using engine = await createEngine(model, precision);
+  await using engine = await createEngine(model, precision, place);
   engine.putParameters(sampleParameters(model));
   const gradient = new Float32Array(parameterLayout(model).numParams);
   await engine.gradient(sampleBlock(model), gradient);
