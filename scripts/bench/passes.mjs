@@ -105,7 +105,8 @@ function compileForTensorflow({ traced, places, parameters, ids, blockShape }, w
   const graph = optimizeForTensorflow(flattenParameters(traced, places, "parameters"), without);
   const written = places.map(({ name }) => gradientName(name));
   const options = { precision: "f32", variables: [], written };
-  const program = compileTensorflowProgram(binding, graph, options);
+  const site = { engine: "tensorflow", runtime: "", device: "cpu", computes: "a gradient" };
+  const program = compileTensorflowProgram(binding, { graph, options }, site);
   const shape = [blockShape.numSequences, blockShape.length];
   const tokens = () => binding.createTensor(shape, binding.TF_INT32, ids);
   const destinations = new GradientDestinations(binding, places);

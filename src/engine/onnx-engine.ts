@@ -155,7 +155,7 @@ class OnnxEngine implements Engine {
   }
 
   async decoder(): Promise<Decoder> {
-    const { program } = await this.#compile("decode", () => traceDecode(this.#model));
+    const { program } = await this.#compile("the next token", () => traceDecode(this.#model));
     return new OnnxDecoder({ model: this.#model, program, parameters: this.#parameterTensors });
   }
 
@@ -191,19 +191,21 @@ class OnnxEngine implements Engine {
     traceBlock: TraceBlock,
     { numSequences, length }: BlockShape,
   ): Promise<Compiled> {
-    return this.#compile(`${kind} ${numSequences} x ${length}`, () =>
+    return this.#compile(`the ${kind} of ${numSequences} x ${length} tokens`, () =>
       traceBlock(this.#model, { numSequences, length }),
     );
   }
 
-  async #compile(key: string, traceProgram: () => Graph): Promise<Compiled> {
-    const known = this.#compiled.get(key);
+  /** @param computes what the program is for, which names it. */
+  async #compile(computes: string, traceProgram: () => Graph): Promise<Compiled> {
+    const known = this.#compiled.get(computes);
     if (known !== undefined) return known;
     const compiling = compile(traceProgram(), {
       device: this.#device,
       numThreads: this.#numThreads,
+      computes,
     });
-    this.#compiled.set(key, compiling);
+    this.#compiled.set(computes, compiling);
     return compiling;
   }
 }

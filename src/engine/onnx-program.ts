@@ -4,6 +4,7 @@ import { TrainerError } from "../base/errors.ts";
 import { type Graph, newValue, numElements } from "../compiler/graph.ts";
 import { emitOnnx, type OnnxTarget } from "../compiler/onnx/emit-onnx.ts";
 import { MAX_THREADS } from "../compiler/onnx/fix-summation-order.ts";
+import { nativeFailure, reasonOf } from "./native-failure.ts";
 
 /** How ONNX Runtime is to run a program. */
 export interface OnnxProgramOptions {
@@ -13,6 +14,8 @@ export interface OnnxProgramOptions {
    * used, because the order of sums would depend on them.
    */
   readonly numThreads: number;
+  /** For the message of a failure: "the gradient of 8 x 128 tokens". */
+  readonly computes?: string;
 }
 
 /** A tensor of ONNX Runtime, on memory of this process. */
@@ -32,14 +35,14 @@ export interface OnnxProgram extends AsyncDisposable {
 /**
  * Compiles a graph whose outputs are all f32.
  *
- * @throws {TrainerError} ERR_ENGINE when a device other than the CPU cannot take the graph, or fails at
- *   it later.
+ * @throws {TrainerError} ERR_ENGINE when ONNX Runtime cannot take the graph, or fails at it later.
  */
 export async function compileOnnxProgram(
   graph: Graph,
-  { device, numThreads }: OnnxProgramOptions,
+  { device, numThreads, computes = "a graph" }: OnnxProgramOptions,
 ): Promise<OnnxProgram> {
-  const failure = (cause: unknown) => (device === "cpu" ? cause : failureOnWebGpu(cause));
+  const site = { engine: "onnx", runtime: ONNX_RUNTIME, device, computes };
+  const failure = (cause: unknown) => nativeFailure(cause, site);
   const session = await createSession(graph, device, numThreads).catch((cause: unknown) => {
     throw failure(cause);
   });
@@ -112,22 +115,6 @@ export async function openWebGpu(): Promise<AsyncDisposable> {
       { cause },
     );
   }
-}
-
-function failureOnWebGpu(cause: unknown): TrainerError {
-  return new TrainerError(
-    "ERR_ENGINE",
-    `ONNX Runtime failed on webgpu: ${reasonOf(cause)}. Where memory is the reason, a smaller ` +
-      "microBatchSize needs less; else use --device cpu.",
-    { cause },
-  );
-}
-
-/** What ONNX Runtime says, without the places in its source that it begins with. */
-function reasonOf(cause: unknown): string {
-  const text = cause instanceof Error ? cause.message : String(cause);
-  const sentences = text.trim().split(" was false. ");
-  return (sentences.at(-1) ?? text).replaceAll(/\s+/g, " ").replace(/\.$/, "");
 }
 
 /** The library that computes, with its version. */

@@ -157,7 +157,7 @@ class TensorflowEngine implements Engine {
       model: this.#target.model,
       binding: this.#binding,
       run: (feeds, outputs) =>
-        this.#run(this.#compiledOnce("decode", { type: "decode" }), feeds, outputs),
+        this.#run(this.#compiledOnce("the next token", { type: "decode" }), feeds, outputs),
     });
   }
 
@@ -189,18 +189,18 @@ class TensorflowEngine implements Engine {
 
   #compiledBlock(type: BlockKind, { numSequences, length }: BlockShape): Compiled {
     const block = { numSequences, length };
-    return this.#compiledOnce(`${type} ${numSequences} x ${length}`, { type, block });
+    return this.#compiledOnce(`the ${type} of ${numSequences} x ${length} tokens`, { type, block });
   }
 
-  #compiledOnce(key: string, kind: ProgramKind): Compiled {
-    const compiled = this.#compiled.get(key) ?? this.#compile(kind);
-    this.#compiled.set(key, compiled);
+  /** @param computes what the program is for, which names it. */
+  #compiledOnce(computes: string, kind: ProgramKind): Compiled {
+    const known = this.#compiled.get(computes);
+    if (known !== undefined) return known;
+    const site = { ...this.description, computes };
+    const made = programForTensorflow(kind, this.#target);
+    const compiled = { program: compileTensorflowProgram(this.#binding, made, site), version: 0 };
+    this.#compiled.set(computes, compiled);
     return compiled;
-  }
-
-  #compile(kind: ProgramKind): Compiled {
-    const { graph, options } = programForTensorflow(kind, this.#target);
-    return { program: compileTensorflowProgram(this.#binding, graph, options), version: 0 };
   }
 
   /** Runs a program with the current parameters. */

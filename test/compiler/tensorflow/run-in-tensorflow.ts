@@ -4,6 +4,8 @@ import { compileTensorflowProgram } from "../../../src/engine/tensorflow-program
 import { tensorflowHere } from "../../with-tensorflow.ts";
 import type { Numbers } from "../run-graph.ts";
 
+const SITE = { engine: "tensorflow", runtime: "TensorFlow", device: "cpu", computes: "a test" };
+
 /** What a graph computes from these inputs, by TensorFlow; variables are assigned first. */
 export function runInTensorflow(
   graph: Graph,
@@ -11,7 +13,7 @@ export function runInTensorflow(
   options: TensorflowOptions = { precision: "f32", variables: [] },
 ): Numbers {
   const { binding } = tensorflowHere();
-  const program = compileTensorflowProgram(binding, graph, options);
+  const program = compileTensorflowProgram(binding, { graph, options }, SITE);
   const feeds: Record<string, number> = {};
   for (const { name, value } of graph.inputs) {
     const isFloat = value.dataType === "float32";
