@@ -3,6 +3,7 @@ import type { Environment } from "../base/environment.ts";
 import { TrainerError } from "../base/errors.ts";
 import { findTensorflow } from "./find-tensorflow.ts";
 import type { TensorflowBinding } from "./tensorflow-binding.ts";
+import { tensorflowVariables } from "./tensorflow-variables.ts";
 
 /** How TensorFlow is to run in this process. */
 export interface TensorflowSettings {
@@ -51,7 +52,7 @@ function load({ device, numThreads, environment }: TensorflowSettings): LoadedTe
         "`npm run setup:tensorflow` in smallinit's folder once per user, with `-- --cuda` for an NVIDIA GPU.",
     );
   }
-  Object.assign(environment, variablesOf(device, numThreads));
+  Object.assign(environment, tensorflowVariables(device, numThreads));
   const binding = required(path);
   if (device !== "cpu" && !binding.isUsingGpuDevice()) {
     throw new TrainerError(
@@ -62,26 +63,6 @@ function load({ device, numThreads, environment }: TensorflowSettings): LoadedTe
     );
   }
   return { binding, device, numThreads };
-}
-
-function variablesOf(device: string, numThreads: number): Environment {
-  const isCpu = device === "cpu";
-  return {
-    // oneDNN multiplies faster than Eigen; said aloud, it is used whatever the processor.
-    TF_ENABLE_ONEDNN_OPTS: "1",
-    TF_NUM_INTRAOP_THREADS: String(numThreads),
-    TF_NUM_INTEROP_THREADS: "1",
-    OMP_NUM_THREADS: String(numThreads),
-    // Sums in which several threads take part keep one order.
-    TF_DETERMINISTIC_OPS: "1",
-    // The reason why a GPU is not used is a warning; on a CPU there is nothing to warn of.
-    TF_CPP_MIN_LOG_LEVEL: isCpu ? "2" : "1",
-    // TensorFlow takes all visible GPUs, and all of their memory, unless told otherwise.
-    TF_FORCE_GPU_ALLOW_GROWTH: "true",
-    // The numbers of nvidia-smi, not CUDA's own order of speed.
-    CUDA_DEVICE_ORDER: "PCI_BUS_ID",
-    CUDA_VISIBLE_DEVICES: isCpu ? "-1" : device.slice("gpu:".length),
-  };
 }
 
 function required(path: string): TensorflowBinding {

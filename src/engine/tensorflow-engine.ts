@@ -11,6 +11,7 @@ import {
 } from "../compiler/tensorflow/program-for-tensorflow.ts";
 import { createMemory } from "../kernels/create-memory.ts";
 import { parameterLayout } from "../model/parameter-layout.ts";
+import { checkPrecision } from "./check-precision.ts";
 import type { Decoder, Engine, EngineDescription, TokenBlock } from "./engine.ts";
 import { GradientDestinations } from "./gradient-destinations.ts";
 import { isSeenInPlace } from "./is-seen-in-place.ts";
@@ -26,8 +27,6 @@ import { tokenColumns } from "./token-columns.ts";
 
 /** What a TensorFlow engine computes, and how. */
 export interface TensorflowEngineOptions extends ProgramTarget {
-  /** "cpu" or "gpu:N". */
-  readonly device: string;
   readonly numThreads: number;
   /** The process's own environment: see `loadTensorflow`. */
   readonly environment: Environment;
@@ -44,7 +43,8 @@ export interface TensorflowEngineOptions extends ProgramTarget {
  *
  * Both ways stand in this one file: they share all but that.
  *
- * @throws {TrainerError} ERR_ENGINE when TensorFlow is not set up or does not see the device.
+ * @throws {TrainerError} ERR_ENGINE when TensorFlow is not set up, does not see the device, or is too old
+ *   for this precision on it.
  */
 export async function createTensorflowEngine(options: TensorflowEngineOptions): Promise<Engine> {
   return new TensorflowEngine(options);
@@ -80,9 +80,10 @@ class TensorflowEngine implements Engine {
     const { model, precision, parameters, profiler = noProfiler, ...settings } = options;
     this.#profiler = profiler;
     const { binding, device, numThreads } = loadTensorflow(settings);
+    checkPrecision({ device, precision, version: binding.TF_Version });
     const runtime = `TensorFlow ${binding.TF_Version}${precision === "bf16" ? " bf16" : ""}`;
     this.description = { engine: "tensorflow", device, runtime, numThreads };
-    this.#target = { model, precision, parameters };
+    this.#target = { model, device, precision, parameters };
     this.#binding = binding;
     const { tensors, numParams } = parameterLayout(model);
     this.#numParams = numParams;

@@ -1,5 +1,6 @@
 import type { ModelConfiguration } from "../../configuration/configuration.ts";
 import { parameterLayout } from "../../model/parameter-layout.ts";
+import { ALL_PASSES, type WithoutPasses } from "../apply-passes.ts";
 import type { Graph } from "../graph.ts";
 import {
   type BlockShape,
@@ -9,6 +10,7 @@ import {
   traceLogits,
   traceLoss,
 } from "../model-programs.ts";
+import { avoidOneHots } from "../passes/avoid-one-hots.ts";
 import { flattenParameters, joinOutputs } from "../passes/flat-parameters.ts";
 import type { TensorflowOptions } from "./emit-tensorflow.ts";
 import type { MatrixPrecision } from "./lower-node.ts";
@@ -31,6 +33,8 @@ export type ProgramKind =
 /** For what a program is made. */
 export interface ProgramTarget {
   readonly model: ModelConfiguration;
+  /** "cpu" or "gpu:N". */
+  readonly device: string;
   readonly precision: MatrixPrecision;
   readonly parameters: ParameterPlace;
 }
@@ -47,10 +51,17 @@ export const PARAMETERS = "parameters";
 /** With parameters in a variable, the name of the vector of all gradients, f32[numParams]. */
 export const GRADIENT = "gradient";
 
+/**
+ * TensorScatterAdd, which this pass makes, is not deterministic on a GPU: as deterministic operations are asked
+ * for, TensorFlow takes its tensor to the host and back, the probabilities of all tokens (DoScatterNdOnCpu
+ * in its scatter_nd_op.cc). One-hots on the device are a fraction of that.
+ */
+const WITHOUT_ON_GPU: WithoutPasses = new Set([avoidOneHots.name]);
+
 /** The program of a model as TensorFlow is to run it: traced, its parameters in one vector, optimized. */
 export function programForTensorflow(
   kind: ProgramKind,
-  { model, precision, parameters }: ProgramTarget,
+  { model, device, precision, parameters }: ProgramTarget,
 ): ProgramForTensorflow {
   const { tensors } = parameterLayout(model);
   const gradients = tensors.map(({ name }) => gradientName(name));
@@ -58,8 +69,9 @@ export function programForTensorflow(
   const isGradient = kind.type === "gradient";
   const traced = traceOf(kind, model);
   const joined = isGradient && isVariable ? joinOutputs(traced, gradients, GRADIENT) : traced;
+  const flat = flattenParameters(joined, tensors, PARAMETERS);
   return {
-    graph: optimizeForTensorflow(flattenParameters(joined, tensors, PARAMETERS)),
+    graph: optimizeForTensorflow(flat, device === "cpu" ? ALL_PASSES : WITHOUT_ON_GPU),
     options: {
       precision,
       variables: isVariable ? [PARAMETERS] : [],
