@@ -14,12 +14,14 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { tensorflowCache } from "../dist/engine/find-tensorflow.js";
+import { wheelsOf } from "../dist/engine/wheels-of.js";
 
 const PACKAGE = "@tensorflow/tfjs-node-gpu";
 const PACKAGE_VERSION = "4.22.0";
@@ -143,7 +145,8 @@ function download(folder, requirements) {
   say(
     `Downloading ${requirements.join(", ")} through pip (about 270 MB for a CPU, 3 GB for CUDA).`,
   );
-  const known = new Set(readdirSync(folder));
+  // A disk that fills up leaves a part of a wheel, which pip would take for the whole where no digest says otherwise.
+  for (const path of brokenWheels(folder)) rmSync(path);
   const pip = ["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--dest", folder];
   const env = { ...process.env, PIP_RESUME_RETRIES: "5" };
   // The libraries do not depend on Python's version, so a Python without a wheel of its own takes another's.
@@ -151,12 +154,31 @@ function download(folder, requirements) {
     (more) => attempt(PYTHON, [...pip, ...more, ...requirements], { env }) === 0,
   );
   if (!isDone) fail(`pip cannot find ${requirements.join(", ")} (its words are above).`);
-  const names = readdirSync(folder).filter((name) => name.endsWith(".whl"));
-  const added = names.filter((name) => !known.has(name));
-  const wheels = added.length > 0 ? added : names;
-  return wheels
-    .sort((a, b) => Number(b.startsWith("tensorflow")) - Number(a.startsWith("tensorflow")))
-    .map((name) => join(folder, name));
+  const [broken] = brokenWheels(folder);
+  if (broken !== undefined)
+    fail(`${broken} is not whole. Make room on the disk, and run this again.`);
+  const wheels = wheelsIn(folder).map((name) => ({
+    name,
+    savedMs: statSync(join(folder, name)).mtimeMs,
+  }));
+  return wheelsOf(requirements, wheels).map((name, i) => {
+    if (name === undefined) fail(`pip has saved no wheel of ${requirements[i]} in ${folder}.`);
+    return join(folder, name);
+  });
+}
+
+function wheelsIn(folder) {
+  return readdirSync(folder).filter((name) => name.endsWith(".whl"));
+}
+
+/** Those whose end is missing: that is where a wheel says what is in it. */
+function brokenWheels(folder) {
+  const paths = wheelsIn(folder).map((name) => join(folder, name));
+  const program =
+    "import sys,zipfile; print('\\n'.join(p for p in sys.argv[1:] if not zipfile.is_zipfile(p)))";
+  return python(program, paths)
+    .split("\n")
+    .filter((path) => path !== "");
 }
 
 function unpackPackage(folder) {
