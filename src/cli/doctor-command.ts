@@ -28,6 +28,7 @@ export function addDoctorCommand(program: Command): void {
       const report = await examineThisMachine({
         smallinit: packageVersion(),
         requiredNode: requiredNode(),
+        environment: process.env,
         engineProgram: new URL("./doctor-engine-process.js", import.meta.url),
         measuresSpeed: speed,
         onProgress: (doing) => progress.show(`${doing} ...`, true),

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import type { FleetConfiguration } from "../configuration/configuration.ts";
 import { findTensorflow, isCudaBuild } from "../engine/find-tensorflow.ts";
-import { availableGpus, visibleGpus } from "../launcher/devices.ts";
+import { availableCores, availableGpus, visibleGpus } from "../launcher/devices.ts";
 import { type DeviceWish, type LocalDevices, localDevices } from "../launcher/local-devices.ts";
 import { wholeNumber } from "./option-values.ts";
 
@@ -15,6 +15,11 @@ export function addEngineOptions(command: Command): Command {
     )
     .addOption(deviceOption())
     .option("--threads <n>", "threads of the engine (default: all cores)", wholeNumber(1, 4096));
+}
+
+/** Threads of an engine in this process: as asked for, else one for each core that this process may use. */
+export async function engineThreads(threads: number | undefined): Promise<number> {
+  return threads ?? (await availableCores());
 }
 
 /** `--device`, the same for every command that computes in its process; engines refuse what they have not. */

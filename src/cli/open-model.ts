@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { TrainerError } from "../base/errors.ts";
 import { latestCheckpoint } from "../checkpoint/checkpoint-folders.ts";
 import { type Checkpoint, loadCheckpoint } from "../checkpoint/load-checkpoint.ts";
 import { type FleetConfiguration, modelOf } from "../configuration/configuration.ts";
 import type { Engine } from "../engine/engine.ts";
+import { engineThreads } from "./engine-options.ts";
 
 /** A trained model, ready to compute. */
 export interface OpenModel {
@@ -35,7 +35,7 @@ export async function openModel(path: string, choice: EngineChoice): Promise<Ope
     engine: choice.engine,
     device: choice.device,
     model,
-    numThreads: choice.threads ?? availableParallelism(),
+    numThreads: await engineThreads(choice.threads),
     precision: checkpoint.configuration.precision,
     environment: process.env,
   });

@@ -1,7 +1,6 @@
-import { availableParallelism } from "node:os";
 import { type Command, Option } from "commander";
 import type { EngineName } from "../engine/create-engine.ts";
-import { deviceOption } from "./engine-options.ts";
+import { deviceOption, engineThreads } from "./engine-options.ts";
 import { wholeNumber } from "./option-values.ts";
 
 interface VerifyOptions {
@@ -39,7 +38,7 @@ export function addVerifyCommand(program: Command): void {
         engines:
           options.engine === undefined ? enginesOf(options.device, isSetUp) : [options.engine],
         device: options.device,
-        numThreads: options.threads ?? availableParallelism(),
+        numThreads: await engineThreads(options.threads),
         environment: process.env,
       });
       process.stdout.write(`${formatReport(report)}\n`);

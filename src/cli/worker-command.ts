@@ -1,4 +1,4 @@
-import { arch, availableParallelism, cpus } from "node:os";
+import { arch, cpus } from "node:os";
 import { type Command, Option } from "commander";
 import { wakefulClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
@@ -6,7 +6,7 @@ import type { FleetConfiguration } from "../configuration/configuration.ts";
 import { formatJoinUrl, parseJoinUrl } from "../transport/join-url.ts";
 import type { WorkerOptions } from "../worker/run-worker.ts";
 import { engineFaultOfEnvironment } from "./engine-fault.ts";
-import { deviceOption } from "./engine-options.ts";
+import { deviceOption, engineThreads } from "./engine-options.ts";
 import { wholeNumber } from "./option-values.ts";
 import { packageVersion } from "./package-version.ts";
 import { phaseTrapOfEnvironment } from "./phase-trap.ts";
@@ -97,7 +97,7 @@ export function addWorkerCommand(program: Command): void {
           ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
           ...(interfaceAddress === undefined ? {} : { interfaceAddress }),
         },
-        numThreads: options.threads ?? availableParallelism(),
+        numThreads: await engineThreads(options.threads),
         environment: process.env,
         timeoutMs: options.timeout * 1000,
         coordinatorTimeoutMs: options.coordinatorTimeout * 1000,

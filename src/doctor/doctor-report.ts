@@ -1,4 +1,5 @@
 import type { Gpu } from "../launcher/devices.ts";
+import type { NvidiaDriver } from "../launcher/nvidia-driver.ts";
 
 /**
  * What `smallinit doctor` found; `--json` prints it. Names stay, new ones may be added; a measure is
@@ -39,7 +40,10 @@ export interface MachineFacts {
     readonly bytes: number;
     readonly bytesFree: number;
   };
+  /** NVIDIA's, as far as CUDA_VISIBLE_DEVICES leaves them to this process. */
   readonly gpus: readonly Gpu[];
+  /** Versions of NVIDIA's driver; null without a GPU of theirs, or when the driver does not tell. */
+  readonly nvidia: NvidiaDriver | null;
   /** Whether this machine's own names lead to an address. */
   readonly names: readonly NameFinding[];
 }

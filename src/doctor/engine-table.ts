@@ -3,6 +3,7 @@ import type { EngineName } from "../engine/create-engine.ts";
 /** An engine on a device that `doctor` tries. */
 export interface EngineEntry {
   readonly engine: EngineName;
+  /** With `needsGpu` "gpu": the first that this process may use. */
   readonly device: string;
   /** Not tried where no NVIDIA GPU is seen. */
   readonly needsGpu: boolean;
@@ -21,7 +22,7 @@ const WEBGPU_TRIAL_MS = 30_000;
 /** Every engine that this version has, the faster ones first: one entry each, the whole of what `doctor` knows about it. */
 export const ENGINE_TABLE: readonly EngineEntry[] = [
   {
-    ...{ engine: "tensorflow", device: "gpu:0", needsGpu: true },
+    ...{ engine: "tensorflow", device: "gpu", needsGpu: true },
     command: "npm run setup:tensorflow -- --cuda",
     trialMs: TRIAL_MS,
   },

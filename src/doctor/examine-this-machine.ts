@@ -1,3 +1,4 @@
+import type { Environment } from "../base/environment.ts";
 import type { DoctorReport } from "./doctor-report.ts";
 import { ENGINE_TABLE } from "./engine-table.ts";
 import { type Examination, examine } from "./examine.ts";
@@ -10,6 +11,8 @@ import { probeLoopback } from "./probe-loopback.ts";
 export interface ThisMachine extends Omit<Examination, "engines" | "probes"> {
   /** Of package.json, for example ">=20.19". */
   readonly requiredNode: string;
+  /** Of this process. */
+  readonly environment: Environment;
   /** Of the process that tries an engine: `answerProbe` over `tryEngine`. */
   readonly engineProgram: URL;
 }
@@ -17,6 +20,7 @@ export interface ThisMachine extends Omit<Examination, "engines" | "probes"> {
 /** Examines this machine with the real probes. */
 export function examineThisMachine({
   requiredNode,
+  environment,
   engineProgram,
   ...rest
 }: ThisMachine): Promise<DoctorReport> {
@@ -24,7 +28,7 @@ export function examineThisMachine({
     ...rest,
     engines: ENGINE_TABLE,
     probes: {
-      machine: () => lookAtMachine(requiredNode),
+      machine: () => lookAtMachine(requiredNode, environment),
       engine: (entry, measureMs) => probeEngine(engineProgram, entry, measureMs),
       kernels: probeKernels,
       loopback: probeLoopback,

@@ -38,9 +38,11 @@ export async function examine(examination: Examination): Promise<DoctorReport> {
   const { smallinit, measuresSpeed, probes, onProgress } = examination;
   onProgress("Looking at this machine");
   const machine = await probes.machine();
-  const entries = examination.engines.filter(
-    ({ needsGpu }) => !needsGpu || machine.gpus.length > 0,
-  );
+  const [gpu] = machine.gpus;
+  const entries = examination.engines.flatMap((entry) => {
+    if (!entry.needsGpu) return [entry];
+    return gpu === undefined ? [] : [{ ...entry, device: `gpu:${gpu.index}` }];
+  });
   const engines: EngineFinding[] = [];
   for (const entry of entries) {
     onProgress(`Trying the engine ${entry.engine} on ${entry.device}`);

@@ -24,7 +24,7 @@ export function formatDoctorReport(report: DoctorReport): string {
 }
 
 function machineRows(report: DoctorReport): readonly Row[] {
-  const { node, cpu, memory, gpus, names } = report;
+  const { node, cpu, memory, gpus, nvidia, names } = report;
   const ofMachine = cpu.cores < cpu.coresOfMachine ? ` of the machine's ${cpu.coresOfMachine}` : "";
   const limit =
     memory.bytes < memory.bytesOfMachine ? ` of the machine's ${gib(memory.bytesOfMachine)}` : "";
@@ -34,6 +34,9 @@ function machineRows(report: DoctorReport): readonly Row[] {
     ["CPU", `${cpu.cores} cores${ofMachine}: ${cpu.model}`],
     ["memory", `${gib(memory.bytes)}${limit}, ${gib(memory.bytesFree)} free`],
     ["GPUs", gpus.map(({ index, name }) => `${index}: ${name}`).join(", ") || "no NVIDIA GPU"],
+    ...(nvidia === null
+      ? []
+      : [["driver", `NVIDIA ${nvidia.driver}, for CUDA up to ${nvidia.cuda}`]]),
     ["names", names.map(({ name, address }) => `${name} is ${address ?? "not known"}`).join(", ")],
   ];
 }

@@ -1,7 +1,9 @@
 import { lookup } from "node:dns/promises";
 import { availableParallelism, cpus, hostname, loadavg, totalmem } from "node:os";
 import { systemClock } from "../base/clock.ts";
-import { availableCores, availableGpus } from "../launcher/devices.ts";
+import type { Environment } from "../base/environment.ts";
+import { availableCores, availableGpus, visibleGpus } from "../launcher/devices.ts";
+import { nvidiaDriver } from "../launcher/nvidia-driver.ts";
 import type { MachineFacts, NameFinding } from "./doctor-report.ts";
 
 /** A resolver without a server may wait much longer than anybody wants to. */
@@ -11,8 +13,13 @@ const LOOKUP_MS = 5000;
  * Looks at what this process may use of its machine.
  *
  * @param requiredNode of package.json, for example ">=20.19".
+ * @param environment of this process: it may hide GPUs.
  */
-export async function lookAtMachine(requiredNode: string): Promise<MachineFacts> {
+export async function lookAtMachine(
+  requiredNode: string,
+  environment: Environment,
+): Promise<MachineFacts> {
+  const allGpus = await availableGpus();
   const version = process.version;
   const names = ["localhost", hostname()];
   return {
@@ -29,7 +36,8 @@ export async function lookAtMachine(requiredNode: string): Promise<MachineFacts>
       load: loadavg()[0] ?? 0,
     },
     memory: memoryFacts(),
-    gpus: await availableGpus(),
+    gpus: visibleGpus(allGpus, environment.CUDA_VISIBLE_DEVICES),
+    nvidia: allGpus.length === 0 ? null : await nvidiaDriver(),
     names: await Promise.all(names.map(resolveName)),
   };
 }

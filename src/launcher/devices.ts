@@ -16,12 +16,16 @@ const NVIDIA_SMI_MS = 5000;
 
 /** The NVIDIA GPUs of this machine; none where there is no driver. */
 export async function availableGpus(): Promise<readonly Gpu[]> {
-  const query = ["--query-gpu=index,uuid,name", "--format=csv,noheader"];
+  return parseGpus(await nvidiaSmi(["--query-gpu=index,uuid,name", "--format=csv,noheader"]));
+}
+
+/** What the driver's tool prints; nothing where there is no driver, or when the tool fails. */
+export async function nvidiaSmi(options: readonly string[]): Promise<string> {
   try {
-    const { stdout } = await promisify(execFile)("nvidia-smi", query, { timeout: NVIDIA_SMI_MS });
-    return parseGpus(stdout);
+    const { stdout } = await promisify(execFile)("nvidia-smi", options, { timeout: NVIDIA_SMI_MS });
+    return stdout;
   } catch {
-    return [];
+    return "";
   }
 }
 

@@ -51,6 +51,18 @@ describe("examine", () => {
     expect(withGpu.engines).toEqual([onGpu, TFJS]);
   });
 
+  test("tries the first GPU that this process may use, by its own number", async () => {
+    const tried: string[] = [];
+    const engine = async ({ device }: { readonly device: string }) => {
+      tried.push(device);
+      return ONNX;
+    };
+    const gpu = { index: 2, id: "GPU-8f1d", name: "NVIDIA A100" };
+    const machine = async () => ({ ...HEALTHY, gpus: [gpu] });
+    await examine(examinationOf([{ ...ONNX, device: "gpu" }], { engine, machine }));
+    expect(tried).toEqual(["gpu:2"]);
+  });
+
   test("recommends none when none works", async () => {
     const report = await examine(examinationOf([BROKEN_ONNX]));
     expect(report.best).toBeNull();

@@ -28,6 +28,13 @@ This machine can train; the fastest engine is onnx on cpu. Next:
 `);
   });
 
+  test("shows the driver of NVIDIA's GPUs", async () => {
+    const nvidia = { driver: "550.54.15", cuda: "12.4" };
+    const machine = async () => ({ ...HEALTHY, nvidia });
+    const text = formatDoctorReport(await examine(examinationOf([ONNX], { machine })));
+    expect(text).toContain("\ndriver     NVIDIA 550.54.15, for CUDA up to 12.4\n");
+  });
+
   test("shows the reason and the command for each thing missing", async () => {
     const text = formatDoctorReport(await examine(examinationOf([BROKEN_ONNX])));
     expect(text).toContain("onnx    cpu     no     see below");

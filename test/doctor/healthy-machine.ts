@@ -8,6 +8,7 @@ export const HEALTHY: MachineFacts = {
   cpu: { model: "A processor", cores: 2, coresOfMachine: 8, load: 0.1 },
   memory: { bytesOfMachine: 2 ** 35, bytes: 2 ** 34, bytesFree: 2 ** 33 },
   gpus: [],
+  nvidia: null,
   names: [{ name: "localhost", address: "127.0.0.1" }],
 };
 

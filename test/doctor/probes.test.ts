@@ -16,7 +16,7 @@ test.each([
 });
 
 test("the machine has cores, memory and names", async () => {
-  const { cpu, memory, names } = await lookAtMachine(">=20.19");
+  const { cpu, memory, names } = await lookAtMachine(">=20.19", {});
   expect(cpu.cores).toBeGreaterThanOrEqual(1);
   expect(cpu.coresOfMachine).toBeGreaterThanOrEqual(cpu.cores);
   expect(memory.bytesFree).toBeGreaterThan(0);
