@@ -29,14 +29,22 @@ export function memoryLinks(
 
 type Event = (listener: LinkListener) => void;
 
+/** Something on its way. */
+interface Parcel {
+  deliver(): void;
+  /** It never arrives. */
+  drop?(): void;
+}
+
 class MemoryLink implements Link {
   label: string;
   peer: MemoryLink | undefined;
   readonly #post: Post;
-  readonly #outbox: (() => void)[] = [];
+  readonly #outbox: Parcel[] = [];
   #inbox: Event[] = [];
   #listener: LinkListener | undefined;
   #state: "open" | "closing" | "ended" = "open";
+  #endReason: string | undefined;
 
   constructor(label: string, post: Post) {
     this.label = label;
@@ -46,20 +54,21 @@ class MemoryLink implements Link {
   send(message: Message): void {
     if (this.#state !== "open") return;
     const bytes = encodeMessage(message);
-    this.#enqueue(() => this.peer?.receive(bytes));
+    this.#enqueue({ deliver: () => this.peer?.receive(bytes) });
   }
 
   sendTensor(frame: TensorFrame): Promise<void> {
     if (this.#state !== "open") return Promise.resolve();
     const header = encodeTensorHeader(frame);
     return new Promise((resolve) => {
-      this.#enqueue(() => {
+      const deliver = () => {
         const bytes = new Uint8Array(header.length + frame.payload.length);
         bytes.set(header);
         bytes.set(frame.payload, header.length);
         this.peer?.receive(bytes);
         resolve();
-      });
+      };
+      this.#enqueue({ deliver, drop: resolve });
     });
   }
 
@@ -74,11 +83,20 @@ class MemoryLink implements Link {
   close(reason: string): void {
     if (this.#state !== "open") return;
     this.#state = "closing";
+    this.#endReason = reason;
     this.#inbox = [];
-    this.#enqueue(() => {
+    const deliver = () => {
       this.peer?.end(`closed by peer: ${reason}`);
       this.end(reason);
-    });
+    };
+    this.#enqueue({ deliver });
+  }
+
+  cut(reason: string): void {
+    if (this.#state === "open") this.#inbox = [];
+    for (const { drop } of this.#outbox.splice(0)) drop?.();
+    this.end(reason);
+    this.#enqueue({ deliver: () => this.peer?.end("connection lost") });
   }
 
   receive(bytes: Uint8Array): void {
@@ -93,7 +111,7 @@ class MemoryLink implements Link {
   end(reason: string): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
-    this.#deliver((listener) => listener.onClose(reason));
+    this.#deliver((listener) => listener.onClose(this.#endReason ?? reason));
   }
 
   #deliver(event: Event): void {
@@ -102,8 +120,8 @@ class MemoryLink implements Link {
   }
 
   /** Posts one delivery per item, each of the oldest: order holds whatever the post does. */
-  #enqueue(deliver: () => void): void {
-    this.#outbox.push(deliver);
-    this.#post(() => this.#outbox.shift()?.());
+  #enqueue(parcel: Parcel): void {
+    this.#outbox.push(parcel);
+    this.#post(() => this.#outbox.shift()?.deliver());
   }
 }

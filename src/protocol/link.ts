@@ -25,6 +25,11 @@ export interface Link {
   listen(listener: LinkListener): void;
   /** Closes in both directions; what was sent before is still delivered. Idempotent. */
   close(reason: string): void;
+  /**
+   * Ends at once: what has not left is dropped, and the other end sees its connection lost. For a peer
+   * for whom nothing matters any more, and whom nobody wants to wait for. Idempotent, also while closing.
+   */
+  cut(reason: string): void;
 }
 
 /** Who hears a link. */

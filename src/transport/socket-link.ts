@@ -115,7 +115,7 @@ export class SocketLink implements Link {
     this.#state = "closing";
     this.#endReason = reason;
     this.#inbox = [];
-    this.#stopHeartbeat();
+    // The heartbeat goes on: what waits for a frozen peer is not waited for longer than its silence.
     this.#webSocket.resume();
     const cancel = this.#cutAfter(DRAIN_MS);
     this.#queue.onDrained(() => {
@@ -123,6 +123,12 @@ export class SocketLink implements Link {
       this.#webSocket.close(NORMAL, closeText(reason));
       this.#cutAfter(LINGER_MS);
     });
+  }
+
+  cut(reason: string): void {
+    if (this.#state === "open") this.#inbox = [];
+    this.#end(reason);
+    this.#webSocket.terminate();
   }
 
   /** Payloads go through memory from now on, both ways. */

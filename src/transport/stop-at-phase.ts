@@ -67,6 +67,7 @@ function watched(link: Link, meet: (word: Word) => void): Link {
     },
     listen: (listener) => link.listen(heedful(listener, meet)),
     close: (reason) => link.close(reason),
+    cut: (reason) => link.cut(reason),
   };
 }
 

@@ -63,7 +63,7 @@ export class PeerMesh {
     this.#form = form;
     const ids = new Set(form.members.map(({ workerId }) => workerId));
     for (const [peerId, link] of [...this.#links]) {
-      if (!ids.has(peerId)) this.#drop(peerId, link, "not a member any more");
+      if (!ids.has(peerId)) this.#cut(peerId, link, "not a member any more");
     }
     const selfIndex = form.members.findIndex(({ workerId }) => workerId === this.#selfId);
     for (const { workerId, address } of form.members.slice(0, Math.max(selfIndex, 0))) {
@@ -168,7 +168,7 @@ export class PeerMesh {
   #add(peerId: number, link: Link): void {
     const former = this.#links.get(peerId);
     this.#links.set(peerId, link);
-    former?.close("replaced by a newer link");
+    former?.cut("replaced by a newer link");
     this.#reportIfLinked();
   }
 
@@ -185,6 +185,12 @@ export class PeerMesh {
   #drop(peerId: number, link: Link, reason: string): void {
     this.#links.delete(peerId);
     link.close(reason);
+  }
+
+  /** Nothing that waits in the link matters any more, and the next exchange waits until it is gone. */
+  #cut(peerId: number, link: Link, reason: string): void {
+    this.#links.delete(peerId);
+    link.cut(reason);
   }
 
   #lose(generation: number, peerId: number, reason: string): void {

@@ -161,6 +161,32 @@ describe.each(makers.filter(isHere))("a link %s", (name, make) => {
     expect(near.events).toEqual(["enough"]);
   });
 
+  test("lets go of all that has not left when it is cut, though the peer reads nothing", async () => {
+    await using pair = await make();
+    const near = new Heard(pair.near);
+    const payload = new Uint8Array(1_048_576);
+    const left = Array.from({ length: 32 }, (_, i) => pair.near.sendTensor(tensor(i, payload)));
+    pair.near.send(linked(7));
+    pair.near.cut("of no use any more");
+    pair.near.cut("again");
+    await Promise.all(left);
+    expect(near.events).toEqual(["of no use any more"]);
+    const far = new Heard(pair.far);
+    expect(await far.closed).toMatch(/^connection lost/);
+    expect(far.events).not.toContainEqual(linked(7));
+  });
+
+  test("can be cut while it closes, and says why it was closed", async () => {
+    await using pair = await make();
+    const near = new Heard(pair.near);
+    const payload = new Uint8Array(1_048_576);
+    const left = Array.from({ length: 32 }, (_, i) => pair.near.sendTensor(tensor(i, payload)));
+    pair.near.close("enough");
+    pair.near.cut("nobody waits for it");
+    await Promise.all(left);
+    expect(near.events).toEqual(["enough"]);
+  });
+
   test("delivers nothing to the one who closed it", async () => {
     await using pair = await make();
     const near = new Heard(pair.near);

@@ -14,6 +14,7 @@ function trapped(trap: PhaseTrap, side: Side) {
     sendTensor: async (frame) => void told.push(`sent ${frame.kind}`),
     listen: (listener) => Object.assign(below, { listener }),
     close: (reason) => told.push(`closed: ${reason}`),
+    cut: (reason) => told.push(`cut: ${reason}`),
   };
   const watched = stopAtPhase(trap, side, () => told.push("HALT"))(link);
   watched.listen({

@@ -3,9 +3,10 @@ import { defined } from "../../src/base/assert.ts";
 import { TrainerError } from "../../src/base/errors.ts";
 import type { Link } from "../../src/protocol/link.ts";
 import { type Form, PROTOCOL_VERSION } from "../../src/protocol/messages.ts";
+import type { TensorFrame } from "../../src/protocol/tensor-frame.ts";
 import { PeerMesh } from "../../src/worker/peer-mesh.ts";
 import { FakeClock } from "../fake-clock.ts";
-import { memoryLinks } from "../memory-link.ts";
+import { memoryLinks, type Post, promptPost } from "../memory-link.ts";
 
 const SECRET = "secret-of-the-run";
 /** The same strings, in any order, none twice. */
@@ -13,6 +14,10 @@ const sameAs = (strings: readonly string[]) => ({
   size: strings.length,
   strings: new Set(strings),
 });
+const FRAME: TensorFrame = {
+  ...({ kind: "sum", vector: 0, generation: 1, step: 7, elements: "f32" } as const),
+  ...{ offset: 0, lo: 0, hi: 0, payload: new Uint8Array(4) },
+};
 const settle = async () => {
   for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
 };
@@ -26,6 +31,8 @@ class World {
   /** "9 calls 3". */
   readonly calls: string[] = [];
   readonly meshes = new Map<number, PeerMesh>();
+  /** One for each call; nothing gets through where somebody is frozen. */
+  readonly lines: { isStill: boolean }[] = [];
 
   add(id: number, secret = SECRET): PeerMesh {
     const mesh = new PeerMesh({
@@ -56,7 +63,12 @@ class World {
     this.calls.push(`${fromId} calls ${port}`);
     const callee = this.meshes.get(port);
     if (callee === undefined) throw new TrainerError("ERR_CONNECT", "nobody listens there");
-    const [near, far] = memoryLinks({ labels: [label, `caller ${fromId}`] });
+    const line = { isStill: false };
+    this.lines.push(line);
+    const post: Post = (deliver) => {
+      if (!line.isStill) promptPost(deliver);
+    };
+    const [near, far] = memoryLinks({ labels: [label, `caller ${fromId}`], post });
     callee.accept(far);
     return near;
   }
@@ -109,22 +121,44 @@ describe("a mesh", () => {
     expect(world.lost.filter((one) => one.endsWith("in 2"))).toEqual([]);
   });
 
+  test("lets go at once of frames that wait for a frozen member, when that is none any more", async () => {
+    const world = worldOf(0, 1, 2);
+    world.linkAll(1, [0, 1, 2]);
+    await settle();
+    for (const line of world.lines) line.isStill = true;
+    const mesh = defined(world.meshes.get(0), "the mesh");
+    const left: string[] = [];
+    const link = defined(mesh.links.get(1), "the link");
+    void link.sendTensor(FRAME).then(() => left.push("left, or dropped"));
+    await settle();
+    expect(left).toEqual([]);
+    mesh.link(world.form(2, [0, 2]));
+    await settle();
+    expect(left).toEqual(["left, or dropped"]);
+  });
+
+  test("lets go at once of frames in a link that a newer one replaces", async () => {
+    const world = worldOf(0, 1);
+    world.linkAll(1, [0, 1]);
+    await settle();
+    const left: string[] = [];
+    const mesh = defined(world.meshes.get(0), "the mesh");
+    for (const line of world.lines) line.isStill = true;
+    const former = defined(mesh.links.get(1), "the link");
+    void former.sendTensor(FRAME).then(() => left.push("left, or dropped"));
+    world.add(1);
+    world.meshes.get(1)?.link(world.form(2, [0, 1]));
+    await settle();
+    expect(mesh.links.get(1)).not.toBe(former);
+    expect(left).toEqual(["left, or dropped"]);
+  });
+
   test("carries frames, told apart by their sender", async () => {
     const world = worldOf(0, 1);
     world.linkAll(1, [0, 1]);
     await settle();
     const link = defined(world.meshes.get(1)?.links.get(0), "the link");
-    const frame = {
-      kind: "sum",
-      vector: 0,
-      generation: 1,
-      step: 7,
-      elements: "f32",
-      offset: 0,
-      lo: 0,
-      hi: 0,
-    } as const;
-    await link.sendTensor({ ...frame, payload: new Uint8Array(4) });
+    await link.sendTensor(FRAME);
     expect(world.frames).toEqual(["0 hears 1: 7"]);
   });
 
