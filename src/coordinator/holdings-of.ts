@@ -12,7 +12,7 @@ export function holdingsOf({ workers }: Pick<RunState, "workers">): ReadonlyMap<
     if (standing.type !== "prepared" || standing.replayingSinceMs !== undefined) continue;
     const { step, digest } = standing;
     // An update that it did since by itself has used up the sum.
-    holdings.set(workerId, { step, digest, hasSum: held.hasSum && held.step === step });
+    holdings.set(workerId, held.step === step ? { ...held, digest } : { step, digest });
   }
   return holdings;
 }

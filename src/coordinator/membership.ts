@@ -97,8 +97,9 @@ function loseWorker(turn: Turn, workerId: number, reason: string, code?: string)
 function loseFleet(turn: Turn, mayReturn: boolean): void {
   recordCommits(turn);
   const { nowMs } = turn;
-  const { step, voidThrough, trainLoss, validationLoss, evaluatedStep, members } = turn.state;
-  const known = { step, voidThrough, trainLoss, validationLoss, evaluatedStep };
+  const { step, committedIn, voidThrough, members } = turn.state;
+  const { trainLoss, validationLoss, evaluatedStep } = turn.state;
+  const known = { step, committedIn, voidThrough, trainLoss, validationLoss, evaluatedStep };
   const journal = { ...known, memberIds: members };
   const isAwaited = mayReturn && turn.state.plan.canReunite && !turn.state.isClosed;
   const held = holdingsOf(turn.state);
@@ -118,6 +119,7 @@ export function rewind(turn: Turn): void {
   update(turn, {
     ...{ step, assignedThrough: step, evaluatedStep: Math.min(evaluatedStep, step) },
     agreed: digest === undefined ? undefined : { step, digest },
+    committedIn: undefined,
     skippedInARow: 0,
   });
   goBack(turn, from, { step, evaluatedStep: Math.min(evaluatedStep, step) });

@@ -13,6 +13,8 @@ export interface FormerRun {
   readonly hasEnded: boolean;
   /** Steps committed: the last row of metrics says so. */
   readonly step: number;
+  /** The generation in which the newest of them was; undefined: the files do not say. */
+  readonly committedIn: number | undefined;
   /** The last of the steps that the run has gone back from; 0: it never has. */
   readonly voidThrough: number;
   readonly trainLoss: number | undefined;
@@ -54,6 +56,7 @@ export function formerRunOf(metrics: readonly Line[], events: readonly Line[]): 
     numWorkerRestarts: ofType("worker-restart").length,
     hasEnded: events.findLast(({ type }) => type === "start" || type === "end")?.type === "end",
     step,
+    committedIn: generationOf(lastPosition, step),
     voidThrough: Math.max(0, ...ofType("rewind").map(({ from }) => numberOf(from) ?? 0)),
     trainLoss: numberOf(lastLoss?.loss),
     validationLoss: numberOf(lastEvaluation?.validationLoss),
@@ -98,6 +101,12 @@ function missingRecords(last: Line | undefined, step: number): readonly RunRecor
   if (from > step) return [{ type: "rewind", step, from }];
   // Rows without a word about their leaves: the disk has lost that, with its machine's power.
   return from < step ? [{ type: "journal-gap", from, to: step }] : [];
+}
+
+/** In which generation the step before `step` was committed, by the last line that says how many are. */
+function generationOf(last: Line | undefined, step: number): number | undefined {
+  const isOfStep = last?.type === "leaves" ? positionOf(last) < step : positionOf(last) === step;
+  return isOfStep ? numberOf(last?.generation) : undefined;
 }
 
 /** The commits that a line of events.jsonl leaves behind it. */

@@ -10,8 +10,9 @@ import { numWorkersNeeded } from "./waits.ts";
  *
  * A commit is told only when all members hold the sum of its step, and only its being told lets a worker
  * update. So whoever holds a step more than the others, or the journal, proves that the step counts, and
- * those one behind hold its sum: they are told to catch up. Then all that are level form the fleet; who
- * is not, or comes later, is sent the state, as any joiner. Nobody having come back, the checkpoint is taken.
+ * those one behind hold its sum: they are told to catch up, where it is that of the generation in which
+ * the step was committed. Then all that are level form the fleet; who is not, or comes later, is sent the
+ * state, as any joiner. Nobody having come back, the checkpoint is taken.
  *
  * @returns whether the reunion is over: false while somebody is awaited.
  */
@@ -84,8 +85,20 @@ function numFresh({ state }: Turn): number {
 }
 
 /** The step that a worker has, or has as soon as it is told that the sum it holds counts. */
-function reachOf({ step, hasSum }: Holding, { journal }: Reunion): number {
-  return hasSum && step + 1 <= journal.step ? step + 1 : step;
+function reachOf(holding: Holding, reunion: Reunion): number {
+  return holdsNewestSum(holding, reunion) ? holding.step + 1 : holding.step;
+}
+
+/**
+ * Whether a worker holds the very sum with which the journal's newest step was committed. That of another
+ * generation may have been rejected, after an audit or a dispute, or have other bits (`wire=bf16`).
+ */
+function holdsNewestSum({ step, sumGeneration }: Holding, { journal }: Reunion): boolean {
+  return (
+    sumGeneration !== undefined &&
+    sumGeneration === journal.committedIn &&
+    step + 1 === journal.step
+  );
 }
 
 /** Lets those update who hold the sum of the step before `step`. Gives how many there are. */
@@ -97,10 +110,10 @@ function sendLateCommits(
 ): number {
   let held = reunion.held;
   for (const [workerId, holding] of back) {
-    if (holding.step !== step - 1 || !holding.hasSum) continue;
+    if (holding.step !== step - 1 || !holdsNewestSum(holding, reunion)) continue;
     emit(turn, { type: "send", workerId, message: { type: "late-commit", step: holding.step } });
     setStanding(turn, workerId, { type: "restoring", sinceMs: turn.nowMs, step });
-    held = withEntry(held, workerId, { ...holding, step, hasSum: false });
+    held = withEntry(held, workerId, { digest: holding.digest, step });
   }
   const numSent = [...back.keys()].filter((id) => held.get(id) !== reunion.held.get(id)).length;
   update(turn, { reunion: { ...reunion, held } });
@@ -119,6 +132,7 @@ function goOn(
   update(turn, {
     ...{ reunion: undefined, step, assignedThrough: step, agreed: { step, digest } },
     ...{ trainLoss, validationLoss, evaluatedStep },
+    committedIn: step === journal.step ? journal.committedIn : undefined,
   });
   record(turn, { type: "reunion", step, journalStep: journal.step, workers: memberIds });
   say(

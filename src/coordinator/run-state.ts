@@ -11,6 +11,8 @@ export interface RunState {
   readonly plan: RunPlan;
   /** Updates committed. */
   readonly step: number;
+  /** The generation in which the newest of them was; undefined: none yet, or the files do not say. */
+  readonly committedIn: number | undefined;
   /** Membership number of the newest `form`; 0: no fleet yet. */
   readonly generation: number;
   /** Everybody with a link, by id, in the order of arrival. */
@@ -279,6 +281,7 @@ export interface JournalFacts {
   /** Steps committed. */
   readonly step: number;
   /** As in `RunState`. */
+  readonly committedIn: number | undefined;
   readonly voidThrough: number;
   readonly trainLoss: number | undefined;
   readonly validationLoss: number | undefined;
@@ -327,6 +330,7 @@ export function initialRunState(
   const { step, digest, trainLoss, validationLoss, evaluatedStep } = start;
   return {
     ...{ plan, step, trainLoss, validationLoss, evaluatedStep },
+    committedIn: undefined,
     voidThrough: journal?.voidThrough ?? 0,
     generation,
     reunion:

@@ -101,7 +101,8 @@ function commitStep(turn: Turn, { lossSum, gradientNorm }: StepSums, skip: boole
   const loss = lossSum / plan.tokensPerStep;
   const stepMs = nowMs - state.stepSinceMs;
   update(turn, {
-    ...{ step: next, stepSinceMs: nowMs, relinks: 0, peerWaits: new Map() },
+    ...{ step: next, committedIn: generation, stepSinceMs: nowMs },
+    ...{ relinks: 0, peerWaits: new Map() },
     trainLoss: skip ? state.trainLoss : loss,
     skippedInARow: skip ? state.skippedInARow + 1 : 0,
     ...{ computed: new Set(), ready: new Map(), assigned: withoutEntry(state.assigned, step) },

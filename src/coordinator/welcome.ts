@@ -47,22 +47,23 @@ function takeBack(
   host: string,
 ): void {
   const { state, nowMs } = turn;
-  const { step, digest, hasSum } = hello.held;
+  const { runId: _, ...held } = hello.held;
+  const { step } = held;
   const address = addressOf(hello, host);
   const place = address === undefined ? {} : { address };
   const standing: Standing = { type: "preparing", sinceMs: nowMs, step };
-  const entry = { name: hello.name, address, standing, held: { step, digest, hasSum } };
+  const entry = { name: hello.name, address, standing, held };
   const { reunion } = state;
   update(turn, {
     workers: withEntry(state.workers, workerId, entry),
     reunion: reunion && {
       ...reunion,
       cameMs: nowMs,
-      held: withEntry(reunion.held, workerId, { step, digest, hasSum }),
+      held: withEntry(reunion.held, workerId, held),
     },
   });
   emit(turn, { type: "welcome", workerId, step, restore: false, keep: true, ...place });
-  record(turn, { type: "joined", workerId, name: hello.name, held: { step, digest, hasSum } });
+  record(turn, { type: "joined", workerId, name: hello.name, held });
   say(turn, `${nameOf(turn.state, workerId)} is back with the state of step ${step}.`);
 }
 

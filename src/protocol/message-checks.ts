@@ -112,7 +112,10 @@ const members: Check<Form["members"]> = (value, path) => {
 
 const runId = pattern(/^[\w-]{1,64}$/, "a run's id");
 
-const held = object<Held>({ runId, step: uint32, digest, hasSum: flag });
+const held = object<Held>({
+  ...{ runId, step: uint32, digest },
+  sumGeneration: { optional: uint32 },
+});
 
 const hello = object<Hello>({
   type: type("hello"),

@@ -2,7 +2,7 @@
 import type { Configuration } from "../configuration/configuration.ts";
 
 /** Raised whenever a message or a frame changes its meaning; both sides must have the same. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** A half-open range of leaves: [lo, hi). */
 export interface LeafRange {
@@ -41,8 +41,8 @@ export interface Held {
   /** Updates done. */
   readonly step: number;
   readonly digest: string;
-  /** Whether I said `ready` for `step`, heard no commit, and still hold the sum. */
-  readonly hasSum: boolean;
+  /** The generation in which I said `ready` for `step`, when I heard no commit and still hold that sum. */
+  readonly sumGeneration?: number;
 }
 
 /** "I want to work for you." The first message on a link. */

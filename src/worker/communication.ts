@@ -97,11 +97,12 @@ export class Communication {
     const { isWhole, isSumReplayed } = this.#state;
     const { runId } = defined(this.#welcome, "the welcome before the loss");
     this.#state.forget();
-    this.#line.reconnect(
-      held === undefined || !isWhole
-        ? undefined
-        : { ...held, runId, hasSum: held.hasSum && !isSumReplayed },
-    );
+    if (held === undefined || !isWhole) {
+      this.#line.reconnect(undefined);
+      return;
+    }
+    const { sumGeneration: _, ...withoutSum } = held;
+    this.#line.reconnect({ runId, ...(isSumReplayed ? withoutSum : held) });
   }
 
   /** Takes a peer that called. */

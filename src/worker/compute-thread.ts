@@ -205,7 +205,7 @@ export class ComputeThread {
 
   /** The sum that we kept counts after all. */
   #lateCommit(step: number): void {
-    if (!this.#state.hasSum || this.#state.step !== step) {
+    if (this.#state.sumGeneration === undefined || this.#state.step !== step) {
       throw new TrainerError(
         "ERR_PROTOCOL",
         `The coordinator says that step ${step} counts, but this worker has no sum of it: it is at ` +
@@ -265,8 +265,9 @@ export class ComputeThread {
         break;
       case "hold": {
         this.#state = taskDone(this.#state, task);
-        const { hasSum } = this.#state;
-        const held = { step, digest: trainer.digest(), hasSum };
+        const { sumGeneration } = this.#state;
+        const sum = sumGeneration === undefined ? {} : { sumGeneration };
+        const held = { step, digest: trainer.digest(), ...sum };
         this.#means.tell({ type: "holding", held: this.#hasState ? held : undefined });
         return;
       }

@@ -25,8 +25,8 @@ export interface WorkState {
   readonly isSnapshotLeaving: boolean;
   /** The coordinator is lost: what it said is finished, then told what is held. */
   readonly isOrphan: boolean;
-  /** Whether `sum` holds the sum of `step`, said `ready` for, though the fleet it was made in is over. */
-  readonly hasSum: boolean;
+  /** Of the fleet, now over, in which `ready` was said for `step`, while `sum` still holds that sum. */
+  readonly sumGeneration: number | undefined;
 }
 
 /** How far the current step is. */
@@ -57,7 +57,7 @@ export function initialWorkState(step: number): WorkState {
     numAudits: 0,
     ...{ commit: undefined, evaluations: [], replay: undefined },
     ...{ snapshots: [], isSnapshotLeaving: false },
-    ...{ isOrphan: false, hasSum: false },
+    ...{ isOrphan: false, sumGeneration: undefined },
   };
 }
 
@@ -138,7 +138,7 @@ export function takeSum(state: WorkState, { generation, step }: Moment): WorkSta
 /** The sum of a step that others have committed lies there. Not for members, nor for another step. */
 export function takeReplay(state: WorkState, step: number): WorkState {
   if (state.memberIndex === -1 && state.step === step) {
-    return { ...state, replay: step, hasSum: false };
+    return { ...state, replay: step, sumGeneration: undefined };
   }
   const who = state.memberIndex === -1 ? "this worker" : "this worker, a member,";
   throw new TrainerError(
@@ -185,14 +185,21 @@ export function taskDone(state: WorkState, task: Task): WorkState {
       const assigned = new Map(state.assigned);
       assigned.delete(state.step);
       const step = state.step + 1;
-      return { ...state, assigned, step, attempt: "none", commit: undefined, hasSum: false };
+      return {
+        ...state,
+        assigned,
+        step,
+        attempt: "none",
+        commit: undefined,
+        sumGeneration: undefined,
+      };
     }
     case "begin": {
       const { audit = [], ranges } = task.assign;
       const range = defined(ranges[state.memberIndex], "this member's leaves");
       const numAudits = othersOf(audit, range).length;
       // The exchange takes the buffer of the sum.
-      return { ...state, attempt: "computing", hasSum: false, numAudits };
+      return { ...state, attempt: "computing", sumGeneration: undefined, numAudits };
     }
     case "audit":
       return { ...state, numAudits: state.numAudits - 1 };
@@ -203,8 +210,8 @@ export function taskDone(state: WorkState, task: Task): WorkState {
     case "evaluate":
       return { ...state, evaluations: state.evaluations.filter((one) => one !== task.evaluate) };
     case "hold": {
-      const hasSum = state.hasSum || state.attempt === "ready";
-      return { ...initialWorkState(state.step), hasSum };
+      const sumGeneration = state.attempt === "ready" ? state.generation : state.sumGeneration;
+      return { ...initialWorkState(state.step), sumGeneration };
     }
     default:
       return assertNever(task);

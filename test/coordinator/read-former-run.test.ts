@@ -52,6 +52,7 @@ test("a killed run tells its last row, its fleet and the commits that it had not
   leave([...rows(4), { step: 4, validationLoss: 2.5 }], [...BEGINNING, opened]);
   expect(readFormerRun(run)).toEqual({
     ...{ numStarts: 1, numWorkerRestarts: 0, hasEnded: false, step: 4, trainLoss: 0 },
+    committedIn: 2,
     ...{ validationLoss: 2.5, evaluatedStep: 4, generation: 2, nextWorkerId: 3 },
     ...{ voidThrough: 0, memberIds: [0, 2] },
     missing: [{ type: "commits", from: 1, to: 4, generation: 2, leaves: LEAVES }],
@@ -68,6 +69,19 @@ test("a range of leaves that has its commits line is not recorded again", () => 
   const opened = { type: "leaves", from: 1, generation: 2, leaves: LEAVES };
   leave(rows(4), [...BEGINNING, opened, { ...opened, type: "commits", to: 4 }]);
   expect(readFormerRun(run).missing).toEqual([]);
+});
+
+test("the generation of the newest step is that of the last line about commits, where it reaches", () => {
+  const opened = { type: "leaves", from: 2, generation: 5, leaves: LEAVES };
+  const commits = { ...opened, type: "commits", to: 4 };
+  leave(rows(4), [...BEGINNING, opened]);
+  expect(readFormerRun(run).committedIn).toBe(5);
+  leave(rows(4), [...BEGINNING, opened, commits, { type: "generation", generation: 6 }]);
+  expect(readFormerRun(run).committedIn).toBe(5);
+  leave(rows(2), [...BEGINNING, opened]);
+  expect(readFormerRun(run).committedIn).toBeUndefined();
+  leave(rows(5), [...BEGINNING, opened, commits]);
+  expect(readFormerRun(run).committedIn).toBeUndefined();
 });
 
 test("a rewind that was not recorded is, when the rows end before the commits", () => {

@@ -1,6 +1,10 @@
 import { expect, test } from "vitest";
 import { defined } from "../../src/base/assert.ts";
 import { seededRandom } from "../../src/base/random.ts";
+import type { RunEvent } from "../../src/coordinator/run-events.ts";
+import { FRESH_START, initialRunState } from "../../src/coordinator/run-state.ts";
+import { transition } from "../../src/coordinator/transition.ts";
+import { PROTOCOL_VERSION } from "../../src/protocol/messages.ts";
 import { Simulation, SMALL_PLAN } from "./simulation.ts";
 
 const { regroupMs, reunionMs } = SMALL_PLAN.limits;
@@ -72,4 +76,36 @@ test("a step that the run has gone back from is not taken again from one who sti
     const steps = run.metrics.flatMap((row) => ("loss" in row ? [row.step] : []));
     expect(steps).toEqual(Array.from({ length: SMALL_PLAN.steps }, (_, i) => i + 1));
   }
+});
+
+/** A worker comes back one step behind a journal of six steps, the last of generation 4. Gives what it is sent. */
+function sentToTheReturned(sumGeneration: number) {
+  const known = { trainLoss: 1, validationLoss: undefined, evaluatedStep: -1, voidThrough: 0 };
+  const journal = { ...known, step: 6, committedIn: 4, memberIds: [0] };
+  const hello = { type: "hello", protocolVersion: PROTOCOL_VERSION, name: "host/1" } as const;
+  const held = { runId: SMALL_PLAN.runId, step: 5, digest: "five", sumGeneration };
+  const engine = { engine: "tfjs", device: "cpu", runtime: "none", numThreads: 1 } as const;
+  const layout = [{ name: "embed.weight", shape: [2, 2] }];
+  const prepared = { type: "prepared", step: 5, digest: "five", layout, ...engine } as const;
+  const events: readonly RunEvent[] = [
+    {
+      ...{ type: "hello", workerId: 7, host: "::1" },
+      hello: { ...hello, packageVersion: "0", peerPort: 1, held },
+    },
+    { type: "message", workerId: 7, message: { ...prepared, processor: "x64" } },
+  ];
+  let state = initialRunState(SMALL_PLAN, FRESH_START, 0, { generation: 4, journal });
+  return events.flatMap((event) => {
+    const next = transition(state, event, 0);
+    state = next.state;
+    return next.effects.flatMap((effect) => (effect.type === "send" ? [effect.message.type] : []));
+  });
+}
+
+test("who holds the sum with which the newest step was committed is told that it counts", () => {
+  expect(sentToTheReturned(4)).toEqual(["late-commit"]);
+});
+
+test("who holds the sum of a generation in which that step was not committed is not told to use it", () => {
+  expect(sentToTheReturned(3)).toEqual([]);
 });

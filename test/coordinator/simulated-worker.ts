@@ -107,8 +107,8 @@ export class SimulatedWorker {
   #numLeaves = 0;
   #attempt: "none" | "exchanging" | "ready" = "none";
   #hasState: boolean = false;
-  /** Whether it holds the sum of `step`, having lost the coordinator before the commit. */
-  #hasSum: boolean = false;
+  /** Where it holds the sum of `step`, of which generation: it has lost the coordinator before the commit. */
+  #sumGeneration: number | undefined;
 
   constructor(id: number, exchanges: Exchanges, badSteps: ReadonlySet<number> = new Set()) {
     this.id = id;
@@ -143,7 +143,7 @@ export class SimulatedWorker {
       this.#contribute = () => this.#exchanges.contribute(generation, step, this.id, range);
       if (!this.isMute) this.speak();
       this.#attempt = "exchanging";
-      this.#hasSum = false;
+      this.#sumGeneration = undefined;
       this.outbox.push({ type: "computed", generation, step });
     } else {
       this.#attempt = "ready";
@@ -165,13 +165,14 @@ export class SimulatedWorker {
 
   /** Gives up the fleet that it was in, and says what it keeps. */
   loseCoordinator(runId: string): Held | undefined {
-    this.#hasSum ||= this.#attempt === "ready";
+    if (this.#attempt === "ready") this.#sumGeneration = this.#form?.generation;
     this.#form = undefined;
     this.#assigned = new Map();
     this.#attempt = "none";
     this.isOrphan = false;
     if (!this.#hasState) return undefined;
-    return { runId, step: this.step, digest: String(this.parameters), hasSum: this.#hasSum };
+    const sum = this.#sumGeneration === undefined ? {} : { sumGeneration: this.#sumGeneration };
+    return { runId, step: this.step, digest: String(this.parameters), ...sum };
   }
 
   /** Takes the next delivery. */
@@ -183,7 +184,10 @@ export class SimulatedWorker {
         else if (!delivery.restore) this.#prepare(delivery.step, SEED_PARAMETERS);
         return;
       case "late-commit":
-        assert(this.#hasSum && delivery.step === this.step, "no sum to catch up with");
+        assert(
+          this.#sumGeneration !== undefined && delivery.step === this.step,
+          "no sum to catch up with",
+        );
         this.#update();
         this.#prepare(this.step, this.parameters);
         return;
@@ -235,7 +239,8 @@ export class SimulatedWorker {
 
   #prepare(step: number, parameters: number): void {
     assert(this.#form === undefined, `member ${this.id} was given another state`);
-    this.#hasSum &&= step === this.step && parameters === this.parameters;
+    const isSame = step === this.step && parameters === this.parameters;
+    if (!isSame) this.#sumGeneration = undefined;
     this.step = step;
     this.parameters = parameters;
     this.#hasState = true;
@@ -285,7 +290,7 @@ export class SimulatedWorker {
     this.updates.push(this.step);
     this.step += 1;
     this.#attempt = "none";
-    this.#hasSum = false;
+    this.#sumGeneration = undefined;
   }
 
   #isSumWhole({ generation, members }: Form): boolean {

@@ -73,7 +73,10 @@ const byType: { readonly [T in Message["type"]]: fc.Arbitrary<Extract<Message, {
       peerPort: fc.nat(65_535),
       peerHost: host,
       peerFingerprint: fingerprint,
-      held: fc.record({ runId, step, digest, hasSum: fc.boolean() }),
+      held: fc.record(
+        { runId, step, digest, sumGeneration: step },
+        { requiredKeys: ["runId", "step", "digest"] },
+      ),
     },
     { requiredKeys: ["type", "protocolVersion", "name", "packageVersion", "peerPort"] },
   ),

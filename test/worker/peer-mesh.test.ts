@@ -63,7 +63,7 @@ class World {
     this.calls.push(`${fromId} calls ${port}`);
     const callee = this.meshes.get(port);
     if (callee === undefined) throw new TrainerError("ERR_CONNECT", "nobody listens there");
-    const line = { isStill: false };
+    const line: { isStill: boolean } = { isStill: false };
     this.lines.push(line);
     const post: Post = (deliver) => {
       if (!line.isStill) promptPost(deliver);
