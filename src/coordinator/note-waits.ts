@@ -1,28 +1,33 @@
 import type { Moment, PeerWait } from "../protocol/messages.ts";
+import type { NotedWait } from "./run-state.ts";
 import { emit, record, type Turn, update, withEntry } from "./turn.ts";
-import { medianStepMs, unusualWait, type Wait, waitInWords } from "./waits.ts";
+import { medianStepMs, unusualWaits, type Wait, waitInWords } from "./waits.ts";
 
 /** At first told of after this time more, then after twice as long as the wait has lasted. */
 const ASK_AGAIN_MS = 500;
 
 /**
- * Tells events.jsonl of an unusual wait: when it becomes one, half a second later with what the members
- * say about it, then each time it has become twice as long. Asks them for whom they wait.
+ * Tells events.jsonl of unusual waits, of each kind by itself: when one becomes unusual, half a second later
+ * with what the members say about it, then each time it has become twice as long. Asks them for whom they
+ * wait when it is the exchange, whatever else is waited for.
  */
 export function noteWaits(turn: Turn): void {
-  const wait = unusualWait(turn.state, turn.nowMs);
-  if (wait === undefined) {
-    if (turn.state.notedWait !== undefined) update(turn, { notedWait: undefined });
-    return;
-  }
-  const { notedWait } = turn.state;
-  const isNoted = notedWait?.kind === wait.kind && notedWait.sinceMs === wait.sinceMs;
-  if (isNoted && turn.nowMs < notedWait.nextMs) return;
+  const waits = unusualWaits(turn.state, turn.nowMs);
+  const longest = waits.filter(({ kind }, i) => waits.findIndex((one) => one.kind === kind) === i);
+  if (longest.length + turn.state.notedWaits.length === 0) return;
+  const notedWaits = longest.map((wait) => noteWait(turn, wait));
+  update(turn, { notedWaits });
+}
+
+/** Tells of a wait if it is time to. */
+function noteWait(turn: Turn, wait: Wait): NotedWait {
+  const { kind, sinceMs } = wait;
+  const noted = turn.state.notedWaits.find((one) => one.kind === kind && one.sinceMs === sinceMs);
+  if (noted !== undefined && turn.nowMs < noted.nextMs) return noted;
   recordWait(turn, wait);
-  if (wait.kind === "exchange") askForWaits(turn);
-  const lasted = turn.nowMs - wait.sinceMs;
-  const nextMs = turn.nowMs + (isNoted ? lasted : ASK_AGAIN_MS);
-  update(turn, { notedWait: { kind: wait.kind, sinceMs: wait.sinceMs, nextMs } });
+  if (kind === "exchange") askForWaits(turn);
+  const afterMs = noted === undefined ? ASK_AGAIN_MS : turn.nowMs - sinceMs;
+  return { kind, sinceMs, nextMs: turn.nowMs + afterMs };
 }
 
 function recordWait(turn: Turn, wait: Wait): void {

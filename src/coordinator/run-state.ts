@@ -44,8 +44,8 @@ export interface RunState {
   readonly ready: ReadonlyMap<number, Ready>;
   /** What those who take part in the current step's exchange wait for, as far as they were asked. */
   readonly peerWaits: ReadonlyMap<number, readonly PeerWait[]>;
-  /** The unusual wait that events.jsonl has told of last. */
-  readonly notedWait: NotedWait | undefined;
+  /** The unusual waits that events.jsonl has told of, the longest of each kind. */
+  readonly notedWaits: readonly NotedWait[];
   /** When the current step could begin. */
   readonly stepSinceMs: number;
   /** Times of the newest steps, oldest first. */
@@ -347,7 +347,7 @@ export function initialRunState(
     computed: new Set(),
     ready: new Map(),
     peerWaits: new Map(),
-    notedWait: undefined,
+    notedWaits: [],
     stepSinceMs: nowMs,
     recentStepMs: [],
     ...{ trainedMs: 0, trainedTokens: 0 },

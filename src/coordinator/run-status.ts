@@ -1,5 +1,5 @@
 import type { RunState } from "./run-state.ts";
-import { medianStepMs, unusualWait, waitInWords } from "./waits.ts";
+import { medianStepMs, unusualWaits, waitInWords } from "./waits.ts";
 
 /** What a run is doing right now: for a progress line, published about four times a second. */
 export interface RunStatus {
@@ -28,7 +28,7 @@ export interface RunStatus {
 export function statusOf(state: RunState, nowMs: number): RunStatus {
   const { plan, step, trainLoss: loss, validationLoss, members } = state;
   const median = medianStepMs(state);
-  const wait = unusualWait(state, nowMs);
+  const [wait] = unusualWaits(state, nowMs);
   const isTraining = state.phase.type === "training" && median !== undefined;
   return {
     ...{ phase: phaseInWords(state), step, steps: plan.steps, loss, validationLoss },

@@ -43,14 +43,28 @@ export function waitsOf(state: RunState): readonly Wait[] {
 /** A wait is unusual when it takes longer than this, and longer than three usual steps. */
 const UNUSUAL_AFTER_MS = 1000;
 
-/** The wait that has taken longest, if that is unusual. */
-export function unusualWait(state: RunState, nowMs: number): Wait | undefined {
+/**
+ * Waits that are unusual: those that hold up the run before those that others do not mind, such as for a
+ * joiner's engine; of these the longest first.
+ */
+export function unusualWaits(state: RunState, nowMs: number): readonly Wait[] {
   const afterMs = Math.max(UNUSUAL_AFTER_MS, 3 * (medianStepMs(state) ?? 0));
-  const [longest] = waitsOf(state)
+  const isMinded = ({ kind }: Wait) => Number(HOLDING_UP[state.phase.type].includes(kind));
+  return waitsOf(state)
     .filter(({ sinceMs }) => nowMs - sinceMs >= afterMs)
-    .sort((a, b) => a.sinceMs - b.sinceMs);
-  return longest;
+    .sort((a, b) => isMinded(b) - isMinded(a) || a.sinceMs - b.sinceMs);
 }
+
+/** What holds up the run in each phase. */
+const HOLDING_UP: Readonly<Record<RunState["phase"]["type"], readonly Wait["kind"][]>> = {
+  gathering: ["gather"],
+  linking: ["link"],
+  training: ["compute", "exchange"],
+  evaluating: ["evaluate"],
+  saving: ["snapshot", "save", "digest"],
+  admitting: ["admit"],
+  ended: [],
+};
 
 /** The median of the last steps' times; undefined before the first. */
 export function medianStepMs({ recentStepMs }: RunState): number | undefined {
