@@ -77,13 +77,14 @@ function loseWorker(turn: Turn, workerId: number, reason: string, code?: string)
     const message = `Step ${step}: ${name} ${reason}.`;
     emit(turn, { type: "drop", workerId, reject: { type: "reject", code, message } });
   }
-  const { workers, leafMs, batchMs } = turn.state;
+  const { workers, leafMs, batchMs, caused } = turn.state;
   const entry = workers.get(workerId);
   if (entry !== undefined) emit(turn, { type: "lost", name: entry.name });
   update(turn, {
     workers: withoutEntry(workers, workerId),
     leafMs: withoutEntry(leafMs, workerId),
     batchMs: withoutEntry(batchMs, workerId),
+    caused: withoutEntry(caused, workerId),
   });
   returnBatches(turn, workerId);
   dropFromSnapshot(turn, workerId);

@@ -95,6 +95,8 @@ export interface RunState {
   readonly layout: readonly TensorShape[] | undefined;
   /** Reports of lost peers in this generation that the coordinator has not seen lost itself. */
   readonly accusations: readonly Accusation[];
+  /** When each worker's newest reports of lost peers had consequences, oldest first. */
+  readonly caused: ReadonlyMap<number, readonly number[]>;
   /** Fleets formed again with the same members since the last commit. */
   readonly relinks: number;
   /** Set once: the run is to end after a checkpoint of the current step. */
@@ -367,7 +369,7 @@ export function initialRunState(
     layout: undefined,
     fingerprint: undefined,
     skippedInARow: 0,
-    accusations: [],
+    ...{ accusations: [], caused: new Map() },
     relinks: 0,
     ending: undefined,
     unrecorded: undefined,

@@ -1,8 +1,9 @@
 import { assertNever } from "../base/assert.ts";
 import { COORDINATOR_ID } from "../collective/exchange-plan.ts";
+import { onPeerLost } from "./accusations.ts";
 import { onReplayed, onSum } from "./catch-up.ts";
 import { onEvaluated } from "./evaluation.ts";
-import { onPeerLost, onTick, onWorkerExit } from "./faults.ts";
+import { onTick, onWorkerExit } from "./faults.ts";
 import { loseWorkers, onLinked } from "./membership.ts";
 import { onWaiting } from "./note-waits.ts";
 import { endRun, proceed } from "./proceed.ts";
