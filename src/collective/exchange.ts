@@ -142,6 +142,11 @@ export class Exchange {
     this.#settle(this.#end);
   }
 
+  /** Whether its generation has ended before it did: what still comes for it is too late. */
+  get isAborted(): boolean {
+    return this.#end === "aborted";
+  }
+
   /** Of whom what is missing, for example of worker 3 "to send chunk 2/5"; nothing once `done`. */
   waits(): readonly PeerWait[] {
     if (this.#end !== undefined) return [];

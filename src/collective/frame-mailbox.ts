@@ -29,9 +29,11 @@ export class FrameMailbox {
     this.#bytesPerPeerMax = options.bytesPerPeerMax;
   }
 
-  /** Frames that came too late for their generation or step. */
-  get numRefused(): number {
-    return this.#numRefused;
+  /** Frames that came too late for their generation or step, since this was last asked. */
+  takeNumRefused(): number {
+    const numRefused = this.#numRefused;
+    this.#numRefused = 0;
+    return numRefused;
   }
 
   /**
@@ -62,8 +64,8 @@ export class FrameMailbox {
    */
   receive(fromId: number, frame: TensorFrame): void {
     const order = this.#exchange === undefined ? 1 : compareMoments(frame, this.#exchange.plan);
-    if (order === 0) this.#exchange?.receive(fromId, frame);
-    else if (order < 0) this.#numRefused++;
+    if (order < 0 || (order === 0 && this.#exchange?.isAborted === true)) this.#numRefused++;
+    else if (order === 0) this.#exchange?.receive(fromId, frame);
     else this.#keep({ fromId, frame });
   }
 

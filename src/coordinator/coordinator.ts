@@ -105,6 +105,8 @@ export class Coordinator {
 
   #tick(): void {
     this.#cancelTick = this.#means.clock.after(TICK_MS, () => this.#tick());
+    const numFrames = this.#star?.takeNumLate() ?? 0;
+    if (numFrames > 0) this.dispatch({ type: "late-frames", numFrames });
     this.dispatch({ type: "tick" });
     this.#inBackground(this.#means.journal.sync());
     this.#means.onStatus(statusOf(this.#state, this.#means.clock.nowMs()));

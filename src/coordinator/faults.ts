@@ -1,5 +1,6 @@
 import { assertNever } from "../base/assert.ts";
 import { mostBlamed, relink, settleAccusations } from "./accusations.ts";
+import { tellLateFrames } from "./late-frames.ts";
 import { loseWorkers } from "./membership.ts";
 import { noteWaits } from "./note-waits.ts";
 import { endRun, tooFewWorkers } from "./proceed.ts";
@@ -19,6 +20,7 @@ export function onWorkerExit(turn: Turn, { message, restartMs }: LocalExit): voi
 export function onTick(turn: Turn): void {
   settleAccusations(turn);
   noteWaits(turn);
+  tellLateFrames(turn);
   // One after another: what one changes, the next must see.
   for (;;) {
     const late = waitsOf(turn.state).find((wait) => turn.nowMs - wait.sinceMs >= wait.limitMs);

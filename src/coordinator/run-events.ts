@@ -16,6 +16,8 @@ export type RunEvent =
     }
   /** What the coordinator's own part in a star waits for. */
   | ({ readonly type: "star-waits"; readonly waits: readonly PeerWait[] } & Moment)
+  /** Frames of workers came after their moment to the coordinator's own part in a star. */
+  | { readonly type: "late-frames"; readonly numFrames: number }
   /** A worker's link has closed, by whichever side. */
   | { readonly type: "closed"; readonly workerId: number; readonly reason: string }
   /** All frames of the snapshot asked of `workerId` are here, and its word on their digest. */

@@ -103,8 +103,17 @@ export interface RunState {
   readonly ending: RunOutcome | undefined;
   /** Commits not yet written to events.jsonl. */
   readonly unrecorded: CommitRange | undefined;
-  /** Messages and frames of another moment that were refused. */
+  /** Messages of another moment that were refused. */
   readonly numStale: number;
+  readonly lateFrames: LateFrames;
+}
+
+/** Frames of past moments that members, or the coordinator in a star, have refused in this start. */
+export interface LateFrames {
+  readonly numFrames: number;
+  /** How many of them events.jsonl has told of, and when last. */
+  readonly numTold: number;
+  readonly toldMs: number;
 }
 
 /** A wait that was told of, until it is twice as long or over. */
@@ -374,5 +383,6 @@ export function initialRunState(
     ending: undefined,
     unrecorded: undefined,
     numStale: 0,
+    lateFrames: { numFrames: 0, numTold: 0, toldMs: Number.NEGATIVE_INFINITY },
   };
 }

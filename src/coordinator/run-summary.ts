@@ -31,5 +31,7 @@ export interface RunSummary {
   readonly checkpointStep: number | null;
   /** With audits: leaves that were computed twice in this start of the run, and how often they differed. */
   readonly audit?: AuditCounts;
+  /** Tensor frames of past generations or steps that were refused in this start of the run. */
+  readonly lateFrames: number;
   readonly error?: { readonly code: string; readonly message: string };
 }

@@ -4,6 +4,7 @@ import { compareReports } from "./compare-reports.ts";
 import { divideLeaves, noteLeafTimes } from "./divide-leaves.ts";
 import { isEvaluationStep } from "./evaluation.ts";
 import { auditsAt, passesAudit, warnOfNoAuditor } from "./judge-audits.ts";
+import { noteLateFrames } from "./late-frames.ts";
 import { noteCommit } from "./record-commits.ts";
 import { ASSIGNED_AHEAD, type RunPlan } from "./run-plan.ts";
 import type { RunState } from "./run-state.ts";
@@ -58,6 +59,7 @@ export function onComputed(turn: Turn, workerId: number, message: Computed): voi
  * and norm must be the same everywhere; where they are not finite, the step is skipped.
  */
 export function onReady(turn: Turn, workerId: number, message: Ready): void {
+  noteLateFrames(turn, message.lateFrames ?? 0);
   const { generation, step, members, phase, ending } = turn.state;
   const isCurrent = message.generation === generation && message.step === step;
   if (!isCurrent || !members.includes(workerId)) {

@@ -26,6 +26,7 @@ export function summarizeRun(
     restarts: journal.restarts + journal.workerRestarts,
     workerRestarts: journal.workerRestarts,
     ...(plan.audit.rate === 0 ? {} : { audit: state.audited }),
+    lateFrames: state.lateFrames.numFrames,
     checkpointStep: state.saved.step === 0 ? null : state.saved.step,
     ...(error === undefined ? {} : { error }),
   };

@@ -4,6 +4,7 @@ import { onPeerLost } from "./accusations.ts";
 import { onReplayed, onSum } from "./catch-up.ts";
 import { onEvaluated } from "./evaluation.ts";
 import { onTick, onWorkerExit } from "./faults.ts";
+import { noteLateFrames } from "./late-frames.ts";
 import { loseWorkers, onLinked } from "./membership.ts";
 import { onWaiting } from "./note-waits.ts";
 import { endRun, proceed } from "./proceed.ts";
@@ -45,6 +46,9 @@ function take(turn: Turn, event: RunEvent): void {
       return;
     case "star-waits":
       onWaiting(turn, COORDINATOR_ID, event);
+      return;
+    case "late-frames":
+      noteLateFrames(turn, event.numFrames);
       return;
     case "closed":
       loseWorkers(turn, [event.workerId], `its link ended (${event.reason})`);

@@ -189,6 +189,7 @@ export const MESSAGE_CHECKS: {
     computeMs: duration,
     exchangeMs: duration,
     badLeaf: { optional: leafIndex },
+    lateFrames: { optional: uint32 },
     audited: {
       optional: list(object<AuditedLeaf>({ leaf: leafIndex, digest }), MAX_AUDITED_LEAVES),
     },

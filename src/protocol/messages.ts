@@ -103,6 +103,8 @@ export interface Ready extends Moment {
   readonly badLeaf?: number;
   /** Of the leaves that `assign` named in `audit`. */
   readonly audited?: readonly AuditedLeaf[];
+  /** Frames of my peers that I refused since my last `ready`, for their generation or step was over. */
+  readonly lateFrames?: number;
 }
 
 /** What I have found in a leaf: the SHA-256 of its gradient, f32 little-endian, followed by its loss sum. */

@@ -12,7 +12,7 @@ import { ExchangeDesk } from "./exchange-desk.ts";
 import { PeerMesh } from "./peer-mesh.ts";
 import { sendSnapshot, sendSum } from "./send-state.ts";
 import { StateDesk } from "./state-desk.ts";
-import type { MemoryMap, ToCommunication, ToCompute } from "./thread-messages.ts";
+import type { MemoryMap, ToCommunication, ToCompute, Told } from "./thread-messages.ts";
 
 /** What the communication thread is made of. */
 export interface CommunicationOptions extends Pick<CoordinatorLineOptions, "reconnect" | "say"> {
@@ -119,7 +119,7 @@ export class Communication {
         this.#attaching = this.#attach(message);
         return this.#attaching;
       case "send":
-        this.#say(message.message);
+        this.#say(this.#withLateFrames(message.message));
         return;
       case "holding":
         this.#onHolding(message.held);
@@ -144,6 +144,13 @@ export class Communication {
       default:
         assertNever(message);
     }
+  }
+
+  /** Adds to the compute thread's word on a step what this thread has counted. */
+  #withLateFrames(message: Told): Told {
+    if (message.type !== "ready") return message;
+    const lateFrames = this.#attached?.desk.takeNumLate() ?? 0;
+    return lateFrames === 0 ? message : { ...message, lateFrames };
   }
 
   /** Ends by an error of this thread's own. */

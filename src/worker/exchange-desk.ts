@@ -101,6 +101,11 @@ export class ExchangeDesk {
     this.#mailbox.forget(peerId);
   }
 
+  /** Frames that came after their moment, since this was last asked. */
+  takeNumLate(): number {
+    return this.#mailbox.takeNumRefused();
+  }
+
   /** What the exchange of a moment still misses, if it is the open one. */
   waits({ generation, step }: Moment): readonly PeerWait[] {
     const plan = this.#exchange?.plan;

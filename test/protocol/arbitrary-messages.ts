@@ -109,6 +109,7 @@ const byType: { readonly [T in Message["type"]]: fc.Arbitrary<Extract<Message, {
       computeMs: duration,
       exchangeMs: duration,
       badLeaf: fc.nat(1000),
+      lateFrames: fc.nat(1000),
       audited: fc.array(fc.record({ leaf: fc.nat(1000), digest }), { maxLength: 4 }),
     },
     {
