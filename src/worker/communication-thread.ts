@@ -9,6 +9,7 @@ import { SpanRing } from "../base/span-ring.ts";
 import type { Link } from "../protocol/link.ts";
 import { PROTOCOL_VERSION } from "../protocol/messages.ts";
 import { dial } from "../transport/dial.ts";
+import { formatHostPort, parseJoinUrl } from "../transport/join-url.ts";
 import { SlotFolder } from "../transport/slot-folder.ts";
 import { stopAtPhase } from "../transport/stop-at-phase.ts";
 import { stopThisProcess } from "../transport/stop-this-process.ts";
@@ -54,8 +55,10 @@ async function communicate(): Promise<void> {
   const { name, packageVersion } = settings;
   const watch = watchOf(settings);
   const dialOnce = async () => watch(await dial({ url, isNetworkTrusted, slotFolder }));
+  const { host, port: portOfUrl } = parseJoinUrl(url);
   const coordinator = await dialUntil(dialOnce, {
-    ...{ timeoutMs, clock: systemClock },
+    ...{ timeoutMs, clock: systemClock, label: formatHostPort(host, portOfUrl) },
+    onWait: (text) => log.info(text),
   });
   let communication: Communication | undefined;
   const door = await openMeshDoor({

@@ -1,3 +1,4 @@
+import type { Clock } from "../base/clock.ts";
 import { TrainerError } from "../base/errors.ts";
 import type { Link } from "../protocol/link.ts";
 import type { Held, Message } from "../protocol/messages.ts";
@@ -12,6 +13,7 @@ export interface CoordinatorLineOptions {
    * meanwhile. Without it a lost coordinator is the end.
    */
   reconnect?(held: Held | undefined, isOver: () => boolean): Promise<Link | undefined>;
+  readonly clock: Clock;
   /** To people. */
   say?(text: string): void;
   onMessage(message: Message): void;
@@ -21,6 +23,12 @@ export interface CoordinatorLineOptions {
   /** No other link will come. */
   onFailed(error: unknown): void;
 }
+
+/**
+ * How long a coordinator that took our call, and whose link lives, may take to say a first word. It answers
+ * `hello` at once; a minute is what other short waits of a run have.
+ */
+const WELCOME_MS = 60_000;
 
 /** The link to the coordinator, and the next one when it is lost. */
 export class CoordinatorLine {
@@ -77,8 +85,28 @@ export class CoordinatorLine {
   }
 
   #listen(link: Link): void {
-    const { onMessage, onTensor } = this.#options;
-    link.listen({ onMessage, onTensor, onClose: (reason) => this.#onClose(link.label, reason) });
+    const { onMessage, onTensor, clock } = this.#options;
+    const cancel = clock.after(WELCOME_MS, () => this.#giveUp(link.label));
+    link.listen({
+      onMessage: (message) => {
+        cancel();
+        onMessage(message);
+      },
+      onTensor,
+      onClose: (reason) => {
+        cancel();
+        this.#onClose(link.label, reason);
+      },
+    });
+  }
+
+  /** Calling again would not mend it: the one who answers there is alive and does not do its part. */
+  #giveUp(label: string): void {
+    if (this.#isClosed) return;
+    const message =
+      `The coordinator at ${label} took the call, and has not said welcome within ` +
+      `${WELCOME_MS / 1000} s, though its link lives. Look at its log, and start this worker again.`;
+    this.#options.onFailed(new TrainerError("ERR_DEADLINE", message));
   }
 
   #onClose(label: string, reason: string): void {

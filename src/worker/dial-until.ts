@@ -2,8 +2,22 @@ import type { Clock } from "../base/clock.ts";
 import { TrainerError } from "../base/errors.ts";
 import type { Link } from "../protocol/link.ts";
 
+/** How long, and by what means, a coordinator that may not have been started yet is called. */
+export interface DialUntilOptions {
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  /** Who is called, for people: without the token. */
+  readonly label: string;
+  /** Tells people: after a second, then every ten. */
+  onWait(text: string): void;
+}
+
 /** Between two calls of a coordinator that may not have been started yet. */
 const PAUSE_MS = 500;
+
+/** A coordinator that is there answers sooner; who is told nothing for longer wonders. */
+const TOLD_AFTER_MS = 1000;
+const TOLD_EVERY_MS = 10_000;
 
 /**
  * Calls until somebody answers: workers may be started before their coordinator.
@@ -13,18 +27,40 @@ const PAUSE_MS = 500;
  */
 export async function dialUntil(
   dialOnce: () => Promise<Link>,
-  { timeoutMs, clock }: { readonly timeoutMs: number; readonly clock: Clock },
+  options: DialUntilOptions,
 ): Promise<Link> {
+  const { timeoutMs, clock } = options;
   const startMs = clock.nowMs();
-  for (;;) {
-    try {
-      return await dialOnce();
-    } catch (error) {
-      const isPassing =
-        error instanceof TrainerError &&
-        (error.code === "ERR_CONNECT" || error.code === "ERR_CONNECT_TIMEOUT");
-      if (!isPassing || clock.nowMs() - startMs + PAUSE_MS > timeoutMs) throw error;
-      await new Promise<void>((resolve) => clock.after(PAUSE_MS, resolve));
+  const stopTelling = tellOfWait(options);
+  try {
+    for (;;) {
+      try {
+        return await dialOnce();
+      } catch (error) {
+        const isPassing =
+          error instanceof TrainerError &&
+          (error.code === "ERR_CONNECT" || error.code === "ERR_CONNECT_TIMEOUT");
+        if (!isPassing || clock.nowMs() - startMs + PAUSE_MS > timeoutMs) throw error;
+        await new Promise<void>((resolve) => clock.after(PAUSE_MS, resolve));
+      }
     }
+  } finally {
+    stopTelling();
   }
+}
+
+/** By timers of its own: a single call may hang for seconds. */
+function tellOfWait({ timeoutMs, clock, label, onWait }: DialUntilOptions): () => void {
+  const startMs = clock.nowMs();
+  let cancel = clock.after(TOLD_AFTER_MS, tell);
+  function tell(): void {
+    const waited = seconds(clock.nowMs() - startMs);
+    onWait(`waiting for a coordinator to answer at ${label}, ${waited} of ${seconds(timeoutMs)}`);
+    cancel = clock.after(TOLD_EVERY_MS, tell);
+  }
+  return () => cancel();
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
 }
