@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { positionOf } from "./journal-position.ts";
 import { readLines } from "./line-file.ts";
 import type { RunRecord } from "./run-effects.ts";
 import { RUN_FILES } from "./run-folder.ts";
@@ -48,7 +49,7 @@ export function formerRunOf(metrics: readonly Line[], events: readonly Line[]): 
   const lastLoss = metrics.findLast((row) => typeof row.loss === "number" && !("skipped" in row));
   const lastEvaluation = metrics.findLast((row) => typeof row.validationLoss === "number");
   const lastFleet = ofType("generation").at(-1);
-  const lastPosition = events.findLast(({ type }) => POSITIONS.has(String(type)));
+  const lastPosition = events.findLast((event) => positionOf(event) !== undefined);
   const step = Math.max(numberOf(lastRow?.step) ?? 0, gapEnd(events));
   const ids = ofType("joined").map(({ workerId }) => numberOf(workerId) ?? -1);
   return {
@@ -82,8 +83,8 @@ function membersLeft(events: readonly Line[], fleet: Line): readonly number[] {
 function gapEnd(events: readonly Line[]): number {
   let end = 0;
   for (const event of events) {
-    if (event.type === "journal-gap") end = positionOf(event);
-    else if (event.type === "rewind") end = Math.min(end, positionOf(event));
+    if (event.type === "journal-gap") end = positionOf(event) ?? 0;
+    else if (event.type === "rewind") end = Math.min(end, positionOf(event) ?? 0);
   }
   return end;
 }
@@ -93,7 +94,7 @@ function gapEnd(events: readonly Line[]): number {
  * end where the rows of metrics.jsonl do.
  */
 function missingRecords(last: Line | undefined, step: number): readonly RunRecord[] {
-  const from = positionOf(last);
+  const from = positionOf(last ?? {}) ?? 0;
   if (last?.type === "leaves" && from < step) {
     const { generation, leaves } = last;
     return [{ type: "commits", from, to: step, generation, leaves }];
@@ -105,18 +106,11 @@ function missingRecords(last: Line | undefined, step: number): readonly RunRecor
 
 /** In which generation the step before `step` was committed, by the last line that says how many are. */
 function generationOf(last: Line | undefined, step: number): number | undefined {
-  const isOfStep = last?.type === "leaves" ? positionOf(last) < step : positionOf(last) === step;
-  return isOfStep ? numberOf(last?.generation) : undefined;
+  if (last === undefined) return undefined;
+  const position = positionOf(last) ?? 0;
+  const isOfStep = last.type === "leaves" ? position < step : position === step;
+  return isOfStep ? numberOf(last.generation) : undefined;
 }
-
-/** The commits that a line of events.jsonl leaves behind it. */
-function positionOf(line: Line | undefined): number {
-  const { type, step, from, to } = line ?? {};
-  return numberOf(type === "rewind" ? step : type === "leaves" ? from : to) ?? 0;
-}
-
-/** Lines that say how many steps are committed. */
-const POSITIONS = new Set(["leaves", "commits", "rewind", "journal-gap"]);
 
 function numberOf(value: unknown): number | undefined {
   return typeof value === "number" ? value : undefined;

@@ -17,7 +17,7 @@ import { Coordinator } from "./coordinator.ts";
 import { FROM_SEED, findStart } from "./find-start.ts";
 import { planRun } from "./plan-run.ts";
 import { reachableHost } from "./reachable-host.ts";
-import { type FormerRun, readFormerRun } from "./read-former-run.ts";
+import { readFormerRun } from "./read-former-run.ts";
 import type { LocalExit } from "./run-events.ts";
 import {
   checkRunFolder,
@@ -29,7 +29,7 @@ import {
 import { RunJournal } from "./run-journal.ts";
 import type { RunObserver } from "./run-observer.ts";
 import { checkNotConducted, newRunId, readSession, writeSession } from "./run-session.ts";
-import { type Heritage, initialRunState, type RunStart } from "./run-state.ts";
+import { type Heritage, initialRunState } from "./run-state.ts";
 import type { RunStatus } from "./run-status.ts";
 import type { RunSummary } from "./run-summary.ts";
 import { openRunTls, type RunTls, type TlsChoice } from "./run-tls.ts";
@@ -141,7 +141,7 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
     // The workers of a coordinator that was killed may hold more than the checkpoint.
     const mayLive = !options.isLocal && !hadLocalWorkers && former.generation > 0;
     const isReunion = isResume && !former.hasEnded && mayLive;
-    if (!isReunion) goBack(journal, former, found.start);
+    if (!isReunion) journal.resumeAt(found.start);
     const { generation, nextWorkerId: firstWorkerId } = former;
     const heritage: Heritage = { generation, journal: isReunion ? former : undefined };
     const coordinator = new Coordinator(
@@ -200,13 +200,6 @@ async function openSession(
     ...{ processId: process.pid, hostName: hostname() },
   });
   return { runId, hadLocalWorkers: former?.isLocal ?? false };
-}
-
-/** What a run did after the checkpoint at which it starts is done again, and must not count twice. */
-function goBack(journal: RunJournal, former: FormerRun, start: RunStart): void {
-  journal.rewind(start);
-  if (former.step <= start.step) return;
-  journal.record({ type: "rewind", step: start.step, from: former.step });
 }
 
 function publicUrl(

@@ -51,6 +51,7 @@ export function failingFiles(failure?: Failure): FailingFiles {
   };
 }
 
-function systemError(code: string, syscall: string): Error {
+/** What a failed system call throws. */
+export function systemError(code: string, syscall: string): Error {
   return Object.assign(new Error(`${code}: injected, ${syscall}`), { code, syscall });
 }

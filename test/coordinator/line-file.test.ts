@@ -2,9 +2,11 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Log, silentLog } from "../../src/base/log.ts";
+import { silentLog } from "../../src/base/log.ts";
 import { LineFile, readLines } from "../../src/coordinator/line-file.ts";
+import { CappedDisk } from "./capped-disk.ts";
 
+const lineOf = (line: object) => `${JSON.stringify(line)}\n`;
 let folder: string;
 let path: string;
 
@@ -16,9 +18,9 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 test("each line is in the file once it was appended", async () => {
   const file = new LineFile(path, silentLog);
-  file.append({ step: 1 });
+  file.append(lineOf({ step: 1 }));
   expect(readFileSync(path, "utf8")).toBe('{"step":1}\n');
-  file.append({ step: 2 });
+  file.append(lineOf({ step: 2 }));
   expect(readLines(path)).toEqual([{ step: 1 }, { step: 2 }]);
   await file.close();
 });
@@ -27,7 +29,7 @@ test("a cut drops the first line refused with all that follow, and half a line a
   appendFileSync(path, '{"step":1}\n{"step":2}\n{"step":3}\n{"st');
   const file = new LineFile(path, silentLog);
   file.cut(({ step }) => Number(step) <= 2);
-  file.append({ step: 3, again: true });
+  file.append(lineOf({ step: 3, again: true }));
   expect(readLines(path)).toEqual([{ step: 1 }, { step: 2 }, { step: 3, again: true }]);
   await file.close();
 });
@@ -43,23 +45,43 @@ test("a cut that refuses nothing keeps whole lines, broken ones among them", asy
 
 test("a sync that overlaps another waits for lines that came in between", async () => {
   const file = new LineFile(path, silentLog);
-  file.append({ step: 1 });
+  file.append(lineOf({ step: 1 }));
   const first = file.sync();
-  file.append({ step: 2 });
+  file.append(lineOf({ step: 2 }));
   await Promise.all([first, file.sync(), file.sync()]);
   await file.close();
   expect(readLines(path)).toEqual([{ step: 1 }, { step: 2 }]);
 });
 
-test("a full disk is told once and ends nothing", async () => {
-  const warnings: string[] = [];
-  const log: Log = { ...silentLog, warn: (message) => warnings.push(message) };
-  // Linux gives every writer of this device "no space left".
-  const file = new LineFile("/dev/full", log);
-  file.append({ step: 1 });
-  file.append({ step: 2 });
-  expect(warnings).toHaveLength(1);
-  expect(warnings[0]).toMatch(/disk or the quota is full/);
+test("a line of which the disk takes a part is taken back, and fits where there is room", async () => {
+  const disk = new CappedDisk(15);
+  const file = new LineFile(path, silentLog, disk);
+  file.append(lineOf({ step: 1 }));
+  expect(() => file.append(lineOf({ step: 2 }))).toThrow(
+    expect.objectContaining({
+      code: "ERR_WRITE",
+      message: expect.stringMatching(/ENOSPC.*disk or the quota is full/),
+    }),
+  );
+  expect(readFileSync(path, "utf8")).toBe('{"step":1}\n');
+  disk.room = 100;
+  file.append(lineOf({ step: 2 }));
+  expect(readLines(path)).toEqual([{ step: 1 }, { step: 2 }]);
+  await file.close();
+});
+
+test("half a line that cannot be taken back at once is so before the next line", async () => {
+  const disk = new CappedDisk(15);
+  disk.canTruncate = false;
+  const file = new LineFile(path, silentLog, disk);
+  file.append(lineOf({ step: 1 }));
+  expect(() => file.append(lineOf({ step: 2 }))).toThrow();
+  expect(readFileSync(path, "utf8")).toBe('{"step":1}\n{"st');
+  disk.room = 100;
+  expect(() => file.append(lineOf({ step: 2 }))).toThrow();
+  disk.canTruncate = true;
+  file.append(lineOf({ step: 2 }));
+  expect(readFileSync(path, "utf8")).toBe('{"step":1}\n{"step":2}\n');
   await file.close();
 });
 

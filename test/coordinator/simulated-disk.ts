@@ -22,7 +22,11 @@ export class SimulatedDisk {
   /** Lines that a power cut leaves. */
   #synced = { metrics: 0, records: 0 };
 
+  /** Lines wait in the coordinator's memory, which a crash takes. */
+  isFull: boolean = false;
+
   sync(): void {
+    if (this.isFull) return;
     this.#synced = { metrics: this.metrics.length, records: this.records.length };
   }
 
@@ -30,7 +34,15 @@ export class SimulatedDisk {
   rewind({ step, evaluatedStep }: Pick<RunStart, "step" | "evaluatedStep">): void {
     const kept = this.metrics.filter((row) => row.step <= ("loss" in row ? step : evaluatedStep));
     this.metrics.splice(0, this.metrics.length, ...kept);
+    this.#synced.metrics = Math.min(this.#synced.metrics, kept.length);
     this.sync();
+  }
+
+  /** The coordinator is gone, with what it could not write. */
+  loseWaiting(): void {
+    if (!this.isFull) return;
+    this.metrics.length = this.#synced.metrics;
+    this.records.length = this.#synced.records;
   }
 
   /** Some of what was not synced is gone. */

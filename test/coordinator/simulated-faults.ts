@@ -18,6 +18,8 @@ export interface Faults {
   readonly crash?: number;
   /** Of the crashes, those that take what the disk had not been told to keep. */
   readonly powerCut?: number;
+  /** The disk becomes full, or has room again: the coordinator's lines wait in its memory meanwhile. */
+  readonly fullDisk?: number;
   /** Events after which nothing goes wrong any more. */
   readonly until: number;
 }

@@ -165,6 +165,7 @@ export class Simulation {
   stepOnce(faults: Faults, numEvents: number): void {
     this.#numEvents = numEvents;
     if (numEvents < faults.until) this.#maybeFault(faults);
+    else this.#disk.isFull = false;
     if (this.isDown && this.#random.uniform() < 0.1) {
       this.#restart(numEvents < faults.until ? (faults.powerCut ?? 0) : 0);
       return;
@@ -213,6 +214,7 @@ export class Simulation {
     this.#willCrash = false;
     this.isDown = true;
     this.#count("crash");
+    this.#disk.loseWaiting();
     // Links are new after a restart: frames of a generation whose number the disk forgot are gone.
     this.#exchanges.clear();
     for (const worker of this.workers.values()) this.#orphan(worker);
@@ -274,7 +276,12 @@ export class Simulation {
   }
 
   #maybeFault(faults: Faults): void {
-    const { kill, freeze, join, thaw = 0, crash = 0 } = faults;
+    const { kill, freeze, join, thaw = 0, crash = 0, fullDisk = 0 } = faults;
+    if (fullDisk > 0 && this.#random.uniform() < fullDisk) {
+      this.#count("fullDisk");
+      this.#disk.isFull = !this.#disk.isFull;
+      this.#disk.sync();
+    }
     if (!this.isDown && this.#random.uniform() < crash) this.killCoordinator();
     if (!this.isDown) this.#maybeLinkFault(faults);
     if (thaw > 0 && this.#random.uniform() < thaw) this.#thawOne();

@@ -114,6 +114,7 @@ describe("a run", () => {
     ["links are cut", { ...CALM, cut: 0.03, join: 0.01, until: 600 }],
     ["the coordinator is killed", { ...CALM, crash: 0.02, until: 900 }],
     ["the coordinator's machine loses power", { ...CALM, crash: 0.02, powerCut: 1, until: 900 }],
+    ["the disk is full for a while", { ...CALM, crash: 0.02, fullDisk: 0.02, until: 900 }],
     ["workers freeze and thaw", { ...CALM, freeze: 0.02, thaw: 0.02, join: 0.01, until: 600 }],
     ["links are half open", { ...CALM, halfOpen: 0.03, join: 0.01, until: 600 }],
     [
@@ -176,7 +177,7 @@ describe("a run", () => {
     () => {
       const kinds = [
         ...(["kill", "freeze", "thaw", "join", "failSave", "cut", "halfOpen", "delay"] as const),
-        ...(["duplicate", "reorder", "lose", "crash", "powerCut"] as const),
+        ...(["duplicate", "reorder", "lose", "crash", "powerCut", "fullDisk"] as const),
       ];
       for (const kind of kinds) expect(happened.get(kind), kind).toBeGreaterThan(1000);
       expect([...happened.keys()].sort()).toEqual([...kinds].sort());
