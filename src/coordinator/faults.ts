@@ -1,11 +1,11 @@
 import { assertNever } from "../base/assert.ts";
 import { mostBlamed, relink, settleAccusations } from "./accusations.ts";
+import { onSaveLate } from "./last-save.ts";
 import { tellLateFrames } from "./late-frames.ts";
 import { loseWorkers } from "./membership.ts";
 import { noteWaits } from "./note-waits.ts";
 import { endRun, tooFewWorkers } from "./proceed.ts";
 import type { LocalExit } from "./run-events.ts";
-import { onSaveFailed } from "./snapshot.ts";
 import { record, say, type Turn } from "./turn.ts";
 import { medianStepMs, type Wait, waitInWords, waitsOf } from "./waits.ts";
 
@@ -42,12 +42,7 @@ function onLate(turn: Turn, wait: Wait): void {
       });
       return;
     case "save":
-      onSaveFailed(
-        turn,
-        state.saving?.step ?? 0,
-        "ERR_DEADLINE",
-        `${words}; the disk does not answer`,
-      );
+      onSaveLate(turn, words);
       return;
     case "link":
     case "exchange":

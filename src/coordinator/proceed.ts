@@ -1,5 +1,6 @@
 import { admit, catchUp, endReplay } from "./catch-up.ts";
 import { evaluate, isEvaluationDue } from "./evaluation.ts";
+import { awaitLastSave, isLastSaveAwaited } from "./last-save.ts";
 import { formFleet, loseWorkers, restoreStragglers, rewind } from "./membership.ts";
 import { recordCommits } from "./record-commits.ts";
 import { abandonReunion, reunite } from "./reunite.ts";
@@ -7,6 +8,7 @@ import type { RunOutcome } from "./run-effects.ts";
 import type { RunState } from "./run-state.ts";
 import {
   isCheckpointDue,
+  isSaving,
   isSnapshotFree,
   isTrusted,
   requestSnapshot,
@@ -64,8 +66,9 @@ function gather(turn: Turn): void {
   }
   endReplay(turn);
   update(turn, { admission: undefined, suspicion: undefined });
-  // The checkpoint being written is the newest state that is left.
-  if (turn.state.saving !== undefined) return;
+  // The checkpoint being written, or not taken by the disk so far, is the newest state that is left.
+  if (isSaving(turn.state)) return;
+  if (isLastSaveAwaited(turn.state) && awaitLastSave(turn)) return;
   if (turn.state.reunion !== undefined && !reunite(turn)) return;
   if (turn.state.members.length > 0) return;
   rewind(turn);
@@ -120,11 +123,14 @@ function waitForSaving(turn: Turn): void {
 
 /** All steps are done: the last checkpoint is written, then everybody is free. */
 function finish(turn: Turn): void {
-  const { step, saved, failedSave } = turn.state;
-  if (failedSave?.step === step) {
-    const { code, message } = failedSave;
-    endRun(turn, { status: "failed", error: { code, message } });
-  } else if (saved.step === step && isTrusted(turn.state, step)) {
+  if (awaitLastSave(turn)) {
+    waitForSaving(turn);
+    return;
+  }
+  const { step, saved } = turn.state;
+  const error = lastSaveError(turn.state);
+  if (error !== undefined) endRun(turn, { status: "failed", error });
+  else if (saved.step === step && isTrusted(turn.state, step)) {
     endRun(turn, { status: "completed" });
   } else {
     if (isCheckpointDue(turn.state) && isSnapshotFree(turn.state)) requestSnapshot(turn);
@@ -132,20 +138,32 @@ function finish(turn: Turn): void {
   }
 }
 
+/** Why the checkpoint of the current step will not be written. */
+function lastSaveError({ step, failedSave }: RunState): RunOutcome["error"] {
+  if (failedSave?.step !== step || failedSave.retry.type === "trying") return undefined;
+  const { code, message } = failedSave;
+  return { code, message };
+}
+
 /** The run is to end early: the state of this step becomes a checkpoint first, if anybody has it. */
 function proceedToEnd(turn: Turn, outcome: RunOutcome): void {
-  if (turn.state.members.length === 0 && turn.state.saving === undefined) {
+  const isLost = turn.state.members.length === 0 && !isSaving(turn.state);
+  if (isLost && !isLastSaveAwaited(turn.state)) {
     abandonReunion(turn);
     rewind(turn);
   }
-  const { step, saved, failedSave, members, saving } = turn.state;
-  if (failedSave?.step === step) {
-    const { code, message } = failedSave;
-    endRun(turn, { status: "failed", error: outcome.error ?? { code, message } });
+  if (awaitLastSave(turn)) {
+    waitForSaving(turn);
+    return;
+  }
+  const { step, saved, members } = turn.state;
+  const error = lastSaveError(turn.state);
+  if (error !== undefined) {
+    endRun(turn, { status: "failed", error: outcome.error ?? error });
     return;
   }
   const isKept = saved.step === step || step === 0;
-  if (saving === undefined && (isKept || members.length === 0)) {
+  if (!isSaving(turn.state) && (isKept || members.length === 0)) {
     endRun(turn, outcome);
     return;
   }

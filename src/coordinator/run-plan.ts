@@ -58,6 +58,10 @@ export interface WaitLimits {
   readonly stateMsMin: number;
   /** A checkpoint to be written, without the time that its bytes take. Nobody waits for it but the end. */
   readonly saveMsMin: number;
+  /** For a disk that has failed to take the checkpoint with which the run ends: it is tried again. */
+  readonly lastSaveMs: number;
+  /** How long after a failure. */
+  readonly saveAgainMs: number;
   /** What a joiner may make the others wait at the boundary where it becomes a member. */
   readonly admitMs: number;
   /** How long a report of a lost peer waits for the coordinator to see the loss itself, before all link up again. */
@@ -82,6 +86,8 @@ export const DEFAULT_WAIT_LIMITS: WaitLimits = {
   evaluationMsMin: 60_000,
   stateMsMin: 60_000,
   saveMsMin: 600_000,
+  lastSaveMs: 600_000,
+  saveAgainMs: 10_000,
   admitMs: 60_000,
   relinkMs: 200,
   accusationMs: 1_500,

@@ -66,16 +66,12 @@ export interface RunState {
   readonly admission: Admission | undefined;
   /** The newest snapshot, on its way or here. */
   readonly snapshot: Snapshot | undefined;
-  /** The checkpoint being written. */
-  readonly saving:
-    | { readonly step: number; readonly digest: string; readonly sinceMs: number }
-    | undefined;
+  /** The checkpoint being written: no second one is begun before the shell has told of its end. */
+  readonly saving: Saving | undefined;
   /** The newest checkpoint on disk; step 0: none. */
   readonly saved: { readonly step: number; readonly digest: string | undefined };
-  /** A step whose checkpoint could not be written: it is not tried again. */
-  readonly failedSave:
-    | { readonly step: number; readonly code: string; readonly message: string }
-    | undefined;
+  /** The newest checkpoint that could not be written; undefined once a newer one is. */
+  readonly failedSave: FailedSave | undefined;
   readonly digests: DigestRound | undefined;
   /** Members who said different things of the same: to be taken out. */
   readonly dispute: Dispute | undefined;
@@ -216,6 +212,33 @@ export interface Admission {
   readonly step: number;
   readonly workerIds: readonly number[];
 }
+
+/** A checkpoint on its way to the disk. */
+export interface Saving {
+  readonly step: number;
+  readonly digest: string;
+  readonly sinceMs: number;
+  /** It has taken longer than its limit: nobody waits for it, though it may still come to its end. */
+  readonly isGivenUp: boolean;
+}
+
+/** A checkpoint that could not be written. */
+export interface FailedSave {
+  readonly step: number;
+  readonly code: string;
+  readonly message: string;
+  readonly failedMs: number;
+  readonly retry: Retry;
+}
+
+/** Whether a failed checkpoint is tried again: only when it is the one with which the run ends. */
+export type Retry =
+  /** The run goes on without it, so far. */
+  | { readonly type: "none" }
+  /** The end waits, since then, for the next try. */
+  | { readonly type: "waiting"; readonly sinceMs: number }
+  | { readonly type: "trying"; readonly sinceMs: number }
+  | { readonly type: "over" };
 
 /** The digests of all members after the same update. */
 export interface DigestRound {

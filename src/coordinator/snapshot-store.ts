@@ -108,13 +108,21 @@ export class SnapshotStore {
     this.#loaded = undefined;
   }
 
-  /** Writes the collected snapshot. @throws {TrainerError} ERR_WRITE. */
-  async save(step: number, { configuration, tokenizer, state }: CheckpointExtras): Promise<void> {
-    const [parameters, firstMoments, secondMoments] = defined(this.#vectors, "the snapshot");
+  /**
+   * Writes the collected snapshot, lent as to a joiner: a save that takes long must not see the next one.
+   *
+   * @param begin is waited for before.
+   * @throws {TrainerError} ERR_WRITE.
+   */
+  async save(step: number, extras: CheckpointExtras, begin: () => Promise<void>): Promise<void> {
+    const { configuration, tokenizer, state } = extras;
     const { layout } = placesOf(defined(this.#layout, "the layout"));
-    await saveCheckpoint(this.#runFolder, {
-      ...{ step, configuration, layout, parameters, firstMoments, secondMoments },
-      ...{ tokenizer, state },
+    await this.lend(step, async ([parameters, firstMoments, secondMoments]) => {
+      await begin();
+      await saveCheckpoint(this.#runFolder, {
+        ...{ step, configuration, layout, parameters, firstMoments, secondMoments },
+        ...{ tokenizer, state },
+      });
     });
   }
 

@@ -3,7 +3,7 @@ import type { DigestReport } from "../protocol/messages.ts";
 import { compareReports } from "./compare-reports.ts";
 import { recordCommits } from "./record-commits.ts";
 import { DIGEST_EVERY } from "./run-plan.ts";
-import type { DigestRound, RunState } from "./run-state.ts";
+import type { DigestRound, FailedSave, RunState } from "./run-state.ts";
 import { emit, record, say, type Turn, update, withEntry, withoutValue } from "./turn.ts";
 
 /** Whether a checkpoint at `step` is wanted by the plan. */
@@ -18,26 +18,32 @@ export function isDigestStep(state: RunState, step: number): boolean {
 
 /** Whether a checkpoint of the current step, or of a multiple passed since the last, is wanted. */
 export function isCheckpointDue(state: RunState): boolean {
-  const { plan, step, saved, saving, failedSave, snapshot } = state;
-  const newest = Math.max(
-    saved.step,
-    saving?.step ?? 0,
-    failedSave?.step ?? 0,
-    snapshot?.step ?? 0,
-  );
+  const { plan, step, saved, saving, snapshot } = state;
+  const newest = Math.max(saved.step, saving?.step ?? 0, failedStep(state), snapshot?.step ?? 0);
   if (newest >= step) return false;
   if (step === plan.steps || state.ending !== undefined) return true;
   const every = plan.checkpointEvery;
   return every > 0 && Math.floor(step / every) > Math.floor(newest / every);
 }
 
+/** The step whose checkpoint is not to be tried, since it has failed; 0: there is none. */
+function failedStep({ failedSave }: RunState): number {
+  return failedSave === undefined || failedSave.retry.type === "trying" ? 0 : failedSave.step;
+}
+
+/** Whether a checkpoint is being written that somebody waits for. */
+export function isSaving({ saving }: RunState): boolean {
+  return saving !== undefined && !saving.isGivenUp;
+}
+
 /** Snapshots that are on their way to joiners while a newer one is taken: each is a whole state. */
 const LENT_SNAPSHOTS_MAX = 2;
 
 /** Whether another snapshot can be asked for: the coordinator takes one at a time, and keeps few. */
-export function isSnapshotFree({ snapshot, saving, workers, step, plan }: RunState): boolean {
+export function isSnapshotFree(state: RunState): boolean {
+  const { snapshot, workers, step, plan } = state;
   const isTaken = snapshot !== undefined && snapshot.digest === undefined;
-  if (saving !== undefined || isTaken) return false;
+  if (isSaving(state) || isTaken) return false;
   const lentSteps = [...workers.values()].flatMap(({ standing }) =>
     standing.type === "restoring" ? [standing.step] : [],
   );
@@ -71,15 +77,15 @@ export function onSnapshot(turn: Turn, workerId: number, step: number, digest: s
 
 /** Writes the snapshot as a checkpoint once all replicas have agreed on its digest. */
 export function saveSnapshot(turn: Turn): void {
-  const { snapshot, saving, saved, failedSave } = turn.state;
+  const { snapshot, saving, saved } = turn.state;
   if (snapshot?.digest === undefined || snapshot.isSaved || saving !== undefined) return;
-  if (snapshot.step <= Math.max(saved.step, failedSave?.step ?? 0)) return;
+  if (snapshot.step <= Math.max(saved.step, failedStep(turn.state))) return;
   if (!isTrusted(turn.state, snapshot.step)) return;
   recordCommits(turn);
   const { step, digest: parameterDigest, known } = snapshot;
   update(turn, {
     snapshot: { ...snapshot, isSaved: true },
-    saving: { step, digest: parameterDigest, sinceMs: turn.nowMs },
+    saving: { step, digest: parameterDigest, sinceMs: turn.nowMs, isGivenUp: false },
   });
   const facts = { step, parameterDigest, ...known };
   emit(turn, { type: "save", step, facts });
@@ -92,16 +98,42 @@ export function isTrusted({ digests }: Pick<RunState, "digests">, step: number):
 
 /** A checkpoint is whole on disk. */
 export function onSaved(turn: Turn, step: number): void {
-  const { saving } = turn.state;
+  const { saving, failedSave } = turn.state;
   if (saving?.step !== step) return;
-  update(turn, { saving: undefined, saved: { step, digest: saving.digest } });
+  update(turn, { saving: undefined });
+  // The run did not wait for it, and has gone back further meanwhile: nobody holds that step now.
+  if (step > turn.state.step) return;
+  const isOver = failedSave !== undefined && failedSave.step <= step;
+  update(turn, {
+    saved: { step, digest: saving.digest },
+    failedSave: isOver ? undefined : failedSave,
+  });
   record(turn, { type: "checkpoint", step });
   say(turn, `Step ${step}: checkpoint written.`);
 }
 
 /** A checkpoint could not be written: the run goes on, unless it was to end with it. */
 export function onSaveFailed(turn: Turn, step: number, code: string, message: string): void {
-  update(turn, { saving: undefined, failedSave: { step, code, message } });
+  const { saving, failedSave } = turn.state;
+  if (saving?.step !== step) return;
+  update(turn, { saving: undefined });
+  const failure = { step, code, message, failedMs: turn.nowMs };
+  const former = failedSave?.step === step ? failedSave : undefined;
+  // It was told of when it was given up.
+  if (saving.isGivenUp) return;
+  if (former?.retry.type === "trying") {
+    const { sinceMs } = former.retry;
+    update(turn, { failedSave: { ...failure, retry: { type: "waiting", sinceMs } } });
+    if (former.message === message) return;
+  } else update(turn, { failedSave: { ...failure, retry: { type: "none" } } });
+  tellOfFailure(turn, failure);
+}
+
+/** A checkpoint was not written. */
+export function tellOfFailure(
+  turn: Turn,
+  { step, code, message }: Pick<FailedSave, "step" | "code" | "message">,
+): void {
   record(turn, { type: "checkpoint-failed", step, code, message });
   say(turn, `Step ${step}: the checkpoint could not be written: ${code}: ${message}`, "warn");
 }

@@ -2,6 +2,7 @@ import { assertNever } from "../base/assert.ts";
 import { medianOf } from "../base/median.ts";
 import { adaptiveLimit } from "./adaptive-limit.ts";
 import { awaitedIds } from "./catch-up.ts";
+import { diskWaits } from "./disk-waits.ts";
 import type { RunState } from "./run-state.ts";
 import { stateBytesOf } from "./state-bytes.ts";
 import { nameOf } from "./turn.ts";
@@ -219,7 +220,7 @@ function evaluationWaits(state: RunState): readonly Wait[] {
 }
 
 function storageWaits(state: RunState): readonly Wait[] {
-  const { snapshot, saving, digests } = state;
+  const { snapshot, digests } = state;
   const waits: Wait[] = [];
   if (snapshot !== undefined && snapshot.digest === undefined) {
     const { donorId, sinceMs } = snapshot;
@@ -233,12 +234,7 @@ function storageWaits(state: RunState): readonly Wait[] {
     const limitMs = memberLimitMs(state, pending);
     waits.push({ kind: "digest", workerIds: [...pending], sinceMs, limitMs, what });
   }
-  if (saving !== undefined) {
-    const what = `the checkpoint of step ${saving.step} to be written`;
-    const limitMs = stateLimitMs(state, state.plan.limits.saveMsMin);
-    waits.push({ kind: "save", workerIds: [], sinceMs: saving.sinceMs, limitMs, what });
-  }
-  return waits;
+  return [...waits, ...diskWaits(state, stateLimitMs(state, state.plan.limits.saveMsMin))];
 }
 
 /** What keeps joiners from coming nearer. */

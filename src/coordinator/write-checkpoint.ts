@@ -25,10 +25,9 @@ export async function writeCheckpoint(
   { step, facts }: Extract<RunEffect, { readonly type: "save" }>,
 ): Promise<RunEvent> {
   const state = journal.checkpointState(facts);
-  // The files say all that led to a checkpoint, even after a power cut.
-  await journal.sync();
   try {
-    await store.save(step, { configuration, tokenizer, state });
+    // The files say all that led to a checkpoint, even after a power cut.
+    await store.save(step, { configuration, tokenizer, state }, () => journal.sync());
   } catch (error) {
     if (!(error instanceof TrainerError)) throw error;
     return { type: "save-failed", step, code: error.code, message: error.message };

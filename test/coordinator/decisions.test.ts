@@ -269,14 +269,119 @@ describe("a checkpoint that cannot be written", () => {
     expect(run.state.saved.step).toBe(12);
   });
 
-  test("fails the run that was to end with it", () => {
+  test("is tried again when the run ends with it, which is named, until there is room", () => {
     const { run } = threeWorkers();
     run.runUntil(() => run.state.saving?.step === 12);
     run.failSave("disk full");
+    const beganMs = run.nowMs;
+    run.passTime(5000);
+    expect(statusOf(run.state, run.nowMs).waitingFor).toBe(
+      "step 12: waiting 5.0 s for the disk to take the last checkpoint: disk full",
+    );
+    expect([run.state.saving, run.state.members.length]).toEqual([undefined, 3]);
+    run.passTime(5000);
+    expect(run.state.saving).toMatchObject({ step: 12, sinceMs: beganMs + 10_000 });
+    expect(run.runToEnd()).toEqual({ status: "completed" });
+    expect(run.state.saved).toEqual({ step: 12, digest: undisturbedDigest });
+    expect(recordsOf(run, "checkpoint-failed")).toHaveLength(1);
+  });
+
+  test("fails the run that ends with it when there is no room for ten minutes", () => {
+    const { run } = threeWorkers();
+    run.runUntil(() => run.state.saving?.step === 12);
+    run.failSave("disk full");
+    const beganMs = run.nowMs;
+    let numTries = 1;
+    while (run.outcome === undefined) {
+      if (run.state.saving !== undefined) {
+        run.failSave("disk full");
+        numTries++;
+      } else run.passTime(10_000);
+    }
     expect(run.outcome).toEqual({
       status: "failed",
       error: { code: failed.code, message: failed.message },
     });
+    expect([run.nowMs - beganMs, numTries]).toEqual([600_000, 60]);
+    expect(run.state.members).toHaveLength(3);
+    expect(recordsOf(run, "checkpoint-failed")).toHaveLength(1);
+  });
+
+  test("is tried again before a run that was told to stop ends", () => {
+    const { run, step } = inTheMiddle();
+    run.dispatch({ type: "stop" });
+    run.runUntil(() => run.state.saving?.step === step);
+    run.failSave("disk full");
+    run.passTime(10_000);
+    expect(run.runToEnd()).toEqual({ status: "interrupted" });
+    expect(run.state.saved.step).toBe(step);
+  });
+
+  test("is tried again by a run that is told to stop in the step of that checkpoint", () => {
+    const { run } = threeWorkers({ ...SMALL_PLAN, evaluateEvery: 5 });
+    run.runUntil(() => run.state.saving?.step === run.state.step);
+    const { step } = run.state;
+    expect(step).toBeLessThan(12);
+    run.failSave("disk full");
+    run.dispatch({ type: "stop" });
+    run.passTime(10_000);
+    expect(run.runToEnd()).toEqual({ status: "interrupted" });
+    expect(run.state.saved.step).toBe(step);
+  });
+
+  test("is tried again when it was the last, even if all workers are lost meanwhile", () => {
+    const { run, workers } = threeWorkers();
+    run.runUntil(() => run.state.saving?.step === 12);
+    run.failSave("disk full");
+    for (const worker of workers) run.kill(worker);
+    run.runUntil(() => run.state.saved.step === 12);
+    run.join();
+    expect(run.runToEnd()).toEqual({ status: "completed" });
+    expect(recordsOf(run, "rewind")).toEqual([]);
+  });
+});
+
+describe("a checkpoint that the disk does not come to an end with", () => {
+  /** A run whose save in the middle was given up, and goes on. */
+  function givenUp() {
+    // Shorter than the others, so that nobody else is late.
+    const limits = { ...SMALL_PLAN.limits, saveMsMin: 50_000 };
+    const { run } = threeWorkers({ ...SMALL_PLAN, limits });
+    run.runUntil(() => run.state.saving !== undefined);
+    const { step } = defined(run.state.saving, "a save");
+    run.isDiskStuck = true;
+    run.passTime(limits.saveMsMin + 1000);
+    expect(run.state.failedSave).toMatchObject({ step, code: "ERR_DEADLINE" });
+    return { run, step };
+  }
+  const savesAfter = ({ effects }: Simulation, step: number) =>
+    effects.filter((effect) => effect.type === "save" && effect.step > step);
+
+  test("is given up, and no second one begun before it has ended", () => {
+    const { run, step } = givenUp();
+    run.runUntil(() => run.state.phase.type === "saving" && run.state.snapshot?.step === 12);
+    for (let i = 0; i < 5; i++) run.stepOnce(CALM, i);
+    expect(savesAfter(run, step)).toEqual([]);
+    expect(statusOf(run.state, run.nowMs + 40_000).waitingFor).toMatch(
+      /for the disk to be done with the checkpoint of step \d+, which was given up/,
+    );
+    run.isDiskStuck = false;
+    expect(run.runToEnd()).toEqual({ status: "completed" });
+    expect(run.state.saved.step).toBe(12);
+    expect(savesAfter(run, step)).toHaveLength(1);
+  });
+
+  test("fails the run that cannot end before", () => {
+    const { run, step } = givenUp();
+    run.runUntil(() => run.state.phase.type === "saving");
+    expect(run.runToEnd().error?.code).toBe("ERR_DEADLINE");
+    expect(savesAfter(run, step)).toEqual([]);
+  });
+
+  test("counts when it comes to its end after all", () => {
+    const { run, step } = givenUp();
+    run.dispatch({ type: "saved", step });
+    expect(run.state).toMatchObject({ saved: { step }, failedSave: undefined });
   });
 });
 

@@ -54,7 +54,9 @@ export class Simulation {
   readonly #exchanges = new Exchanges();
   readonly #disk = new SimulatedDisk();
   #collected: { readonly step: number; readonly parameters: number } | undefined;
-  #saving: number | undefined;
+  #saving: { readonly step: number; readonly parameters: number } | undefined;
+  /** A save that was begun does not come to its end. */
+  isDiskStuck: boolean = false;
   readonly #sums = new Map<number, SimulatedSum>();
   #numWorkers = 0;
   /** Lets the next effects be cut off somewhere. */
@@ -174,13 +176,13 @@ export class Simulation {
     const index = Math.floor(this.#random.uniform() * actions.length);
     if (actions.length > 0 && this.#random.uniform() < 0.97) defined(actions[index], "an action")();
     else this.passTime(actions.length > 0 || this.#isDelaying() ? 100 : 5000);
-    if (this.#saving !== undefined && this.#random.uniform() < 0.2)
+    if (this.#saving !== undefined && !this.isDiskStuck && this.#random.uniform() < 0.2)
       this.#endSave(faults, numEvents);
   }
 
   /** The checkpoint being written fails. */
   failSave(message: string): void {
-    const step = defined(this.#saving, "a save");
+    const { step } = defined(this.#saving, "a save");
     this.#saving = undefined;
     this.dispatch({ type: "save-failed", step, code: "ERR_WRITE", message });
   }
@@ -220,7 +222,7 @@ export class Simulation {
     for (const worker of this.workers.values()) this.#orphan(worker);
     // A checkpoint may have become whole just before.
     if (this.#saving !== undefined && this.#random.uniform() < 0.3) {
-      this.#disk.checkpoints.set(this.#saving, defined(this.#collected, "a snapshot").parameters);
+      this.#disk.checkpoints.set(this.#saving.step, this.#saving.parameters);
     }
     this.#saving = undefined;
     this.#collected = undefined;
@@ -423,16 +425,14 @@ export class Simulation {
   }
 
   #endSave({ failSave, until }: Faults, numEvents: number): void {
-    const step = defined(this.#saving, "a save");
+    const { step, parameters } = defined(this.#saving, "a save");
     this.#saving = undefined;
-    // The last checkpoint is the run's result: without it there is none.
-    const mayFail = numEvents < until && step < this.plan.steps;
-    if (mayFail && this.#random.uniform() < failSave) {
+    if (numEvents < until && this.#random.uniform() < failSave) {
       this.#count("failSave");
       this.dispatch({ type: "save-failed", step, code: "ERR_WRITE", message: "disk full" });
       return;
     }
-    this.#disk.checkpoints.set(step, defined(this.#collected, "a snapshot").parameters);
+    this.#disk.checkpoints.set(step, parameters);
     this.dispatch({ type: "saved", step });
   }
 
@@ -470,7 +470,10 @@ export class Simulation {
       case "save":
         assert(this.#saving === undefined, "two saves at a time");
         assert(effect.facts.parameterDigest === String(this.#collected?.parameters), "digest");
-        this.#saving = effect.step;
+        this.#saving = {
+          step: effect.step,
+          parameters: defined(this.#collected, "a snapshot").parameters,
+        };
         this.#disk.facts.set(effect.step, effect.facts);
         this.#disk.sync();
         return;
