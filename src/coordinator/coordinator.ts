@@ -2,7 +2,7 @@ import { assertNever } from "../base/assert.ts";
 import { TrainerError } from "../base/errors.ts";
 import { leavesPerStep } from "../configuration/configuration.ts";
 import type { Link } from "../protocol/link.ts";
-import type { Message } from "../protocol/messages.ts";
+import type { DigestReport, Message } from "../protocol/messages.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
 import type { CoordinatorMeans } from "./coordinator-means.ts";
 import type { RunEffect, RunOutcome } from "./run-effects.ts";
@@ -132,13 +132,20 @@ export class Coordinator {
     }
   }
 
-  #onDigest(workerId: number, message: Extract<Message, { readonly type: "digest" }>): void {
+  #onDigest(workerId: number, message: DigestReport): void {
     this.dispatch({ type: "message", workerId, message });
-    this.#guard(workerId, () => {
-      if (!this.#means.store.isEndedBy(workerId, message)) return;
-      const { step, digest } = message;
-      this.dispatch({ type: "snapshot", workerId, step, digest });
-    });
+    this.#inBackground(this.#endSnapshot(workerId, message));
+  }
+
+  async #endSnapshot(workerId: number, report: DigestReport): Promise<void> {
+    let isEnded = false;
+    try {
+      isEnded = await this.#means.store.isEndedBy(workerId, report);
+    } catch (error) {
+      this.#blame(workerId, error);
+    }
+    const { step, digest } = report;
+    if (isEnded) this.dispatch({ type: "snapshot", workerId, step, digest });
   }
 
   #onTensor(workerId: number, frame: TensorFrame): void {
@@ -168,9 +175,13 @@ export class Coordinator {
     try {
       action();
     } catch (error) {
-      if (error instanceof TrainerError) this.#expel(workerId, error.message);
-      else this.#break(error);
+      this.#blame(workerId, error);
     }
+  }
+
+  #blame(workerId: number, error: unknown): void {
+    if (error instanceof TrainerError) this.#expel(workerId, error.message);
+    else this.#break(error);
   }
 
   #expel(workerId: number, why: string): void {

@@ -1,5 +1,5 @@
 import { defined } from "../base/assert.ts";
-import { digestOf } from "../base/digest.ts";
+import { digestWithPauses } from "../base/digest.ts";
 import { TrainerError } from "../base/errors.ts";
 import { listCheckpoints } from "../checkpoint/checkpoint-folders.ts";
 import { type Checkpoint, loadCheckpoint } from "../checkpoint/load-checkpoint.ts";
@@ -61,14 +61,20 @@ export class SnapshotStore {
   }
 
   /**
-   * Whether this report ends the snapshot that is being collected.
+   * Whether this report ends the snapshot that is being collected, and has not been given up meanwhile
+   * for another. Others are let in between: a digest of a gigabyte takes longer than links may be silent.
    *
    * @throws {TrainerError} ERR_PROTOCOL when the snapshot has another digest than the donor says.
    */
-  isEndedBy(workerId: number, { step, digest }: DigestReport): boolean {
-    const { donorId, state } = this.#assembly ?? {};
+  async isEndedBy(workerId: number, { step, digest }: DigestReport): Promise<boolean> {
+    const assembly = this.#assembly;
+    const { donorId, state } = assembly ?? {};
     if (donorId !== workerId || state?.step !== step || !state.isComplete) return false;
-    const actual = digestOf(defined(this.#vectors, "the snapshot")[0]);
+    let actual: string | undefined;
+    await this.#lend(defined(this.#vectors, "the snapshot"), async ([parameters]) => {
+      actual = await digestWithPauses(parameters);
+    });
+    if (this.#assembly !== assembly) return false;
     if (actual === digest) return true;
     throw new TrainerError(
       "ERR_PROTOCOL",
@@ -82,7 +88,10 @@ export class SnapshotStore {
    * @throws {TrainerError} those of checkpoints.
    */
   async lend(step: number, use: (state: StateVectors) => Promise<void>): Promise<void> {
-    const state = await this.#stateAt(step);
+    await this.#lend(await this.#stateAt(step), use);
+  }
+
+  async #lend(state: StateVectors, use: (state: StateVectors) => Promise<void>): Promise<void> {
     this.#lent.set(state, (this.#lent.get(state) ?? 0) + 1);
     try {
       await use(state);

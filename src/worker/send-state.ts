@@ -1,4 +1,4 @@
-import { digestOf } from "../base/digest.ts";
+import { digestWithPauses } from "../base/digest.ts";
 import type { Link } from "../protocol/link.ts";
 import { type StateVectors, stateFrames } from "../protocol/state-frames.ts";
 import { sumFrames } from "../protocol/sum-frames.ts";
@@ -12,7 +12,7 @@ export async function sendSum(link: Link, step: number, buffer: SharedArrayBuffe
 /**
  * Sends a copy of the state, and the digest of its parameters after the last frame.
  *
- * @param buffer f32[3 · numParams]: parameters, first moments, second moments.
+ * @param buffer f32[3 · numParams]: parameters, first moments, second moments; must not change meanwhile.
  */
 export async function sendSnapshot(
   link: Link,
@@ -24,5 +24,6 @@ export async function sendSnapshot(
   const vector = (i: number) => new Float32Array(buffer, i * vectorBytes, numParams);
   const state: StateVectors = [vector(0), vector(1), vector(2)];
   for (const frame of stateFrames(step, state)) await link.sendTensor(frame);
-  link.send({ type: "digest", step, digest: digestOf(state[0]) });
+  // This thread answers heartbeats, too: the digest of a gigabyte takes longer than it may be silent.
+  link.send({ type: "digest", step, digest: await digestWithPauses(state[0]) });
 }

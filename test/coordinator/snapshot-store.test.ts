@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { digestOf } from "../../src/base/digest.ts";
 import { listCheckpoints } from "../../src/checkpoint/checkpoint-folders.ts";
 import { loadCheckpoint } from "../../src/checkpoint/load-checkpoint.ts";
 import { PRESETS } from "../../src/configuration/presets.ts";
@@ -42,4 +43,30 @@ test("a save that takes long writes its own snapshot, and not the one that comes
   const folder = (await listCheckpoints(run))[0]?.folder ?? "";
   const { step, parameters, moments } = await loadCheckpoint(folder, { withOptimizer: true });
   expect([step, ...parameters, ...(moments?.secondMoments ?? [])]).toEqual([5, 5, 5, 5, 5]);
+});
+
+const reportOf = (step: number) =>
+  ({ type: "digest", step, digest: digestOf(Float32Array.of(step, step)) }) as const;
+
+test("others are let in while the digest of a snapshot is computed", async () => {
+  collect(5);
+  let numTurns = 0;
+  setImmediate(() => numTurns++);
+  expect(await store.isEndedBy(DONOR_ID, reportOf(5))).toBe(true);
+  expect(numTurns).toBe(1);
+});
+
+test("a snapshot that is given up for another meanwhile ends nothing, and nobody is blamed", async () => {
+  collect(5);
+  const isEnded = store.isEndedBy(DONOR_ID, reportOf(5));
+  collect(6);
+  expect(await isEnded).toBe(false);
+  expect(await store.isEndedBy(DONOR_ID, reportOf(6))).toBe(true);
+});
+
+test("a donor that tells another digest than its snapshot has is refused", async () => {
+  collect(5);
+  await expect(store.isEndedBy(DONOR_ID, { ...reportOf(5), digest: "0" })).rejects.toMatchObject({
+    code: "ERR_PROTOCOL",
+  });
 });
