@@ -5,6 +5,7 @@ import type { Link } from "../protocol/link.ts";
 import type { DigestReport, Message } from "../protocol/messages.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
 import type { CoordinatorMeans } from "./coordinator-means.ts";
+import { isDamage } from "./find-start.ts";
 import type { RunEffect, RunOutcome } from "./run-effects.ts";
 import type { RunEvent } from "./run-events.ts";
 import type { RunState } from "./run-state.ts";
@@ -208,7 +209,7 @@ export class Coordinator {
         this.#supply.welcome(effect);
         return;
       case "send-state":
-        this.#inBackground(this.#supply.sendState(effect.workerId, effect.step));
+        this.#inBackground(this.#sendState(effect));
         return;
       case "drop":
         this.#drop(effect);
@@ -263,6 +264,19 @@ export class Coordinator {
         return;
       default:
         assertNever(effect);
+    }
+  }
+
+  async #sendState({
+    workerId,
+    step,
+  }: Extract<RunEffect, { readonly type: "send-state" }>): Promise<void> {
+    try {
+      await this.#supply.sendState(workerId, step);
+    } catch (damage) {
+      if (!isDamage(damage)) throw damage;
+      const { store, configuration, log } = this.#means;
+      this.dispatch(await store.findBefore(step, { configuration, log, damage }));
     }
   }
 

@@ -9,14 +9,24 @@ import { FRESH_START, type RunStart } from "./run-state.ts";
 export interface FoundStart {
   readonly start: RunStart;
   readonly wallMs: number;
+  /** Newer checkpoints that were passed over, the newest first. */
+  readonly damaged: readonly DamagedCheckpoint[];
+}
+
+/** A checkpoint that cannot be used. */
+export interface DamagedCheckpoint {
+  readonly step: number;
+  readonly code: string;
+  readonly message: string;
 }
 
 /** A run that was never interrupted. */
-export const FROM_SEED: FoundStart = { start: FRESH_START, wallMs: 0 };
+export const FROM_SEED: FoundStart = { start: FRESH_START, wallMs: 0, damaged: [] };
 
 /**
  * The newest checkpoint of a run that is whole; the seed when there is none.
  *
+ * @param below only checkpoints of fewer steps than this; default: all.
  * @throws {TrainerError} ERR_CONFIG_VALUE when it is of another model; ERR_CHECKPOINT_MISSING when the
  *   folder cannot be read; ERR_CHECKPOINT_DAMAGED when there are checkpoints and none is whole.
  */
@@ -24,27 +34,37 @@ export async function findStart(
   runFolder: string,
   configuration: Configuration,
   log: Log,
+  below: number = Number.POSITIVE_INFINITY,
 ): Promise<FoundStart> {
+  const damaged: DamagedCheckpoint[] = [];
   let damage: TrainerError | undefined;
-  for (const { step, folder } of [...(await listCheckpoints(runFolder))].reverse()) {
+  const checkpoints = (await listCheckpoints(runFolder)).filter(({ step }) => step < below);
+  for (const { step, folder } of [...checkpoints].reverse()) {
     try {
       const checkpoint = await loadCheckpoint(folder, { withOptimizer: true });
       checkModel(checkpoint, configuration);
-      return startFrom(checkpoint);
+      return { ...startFrom(checkpoint), damaged };
     } catch (error) {
-      const isDamage =
-        error instanceof TrainerError &&
-        ["ERR_CHECKPOINT_DAMAGED", "ERR_CHECKPOINT_MISSING", "ERR_SAFETENSORS"].includes(
-          error.code,
-        );
-      if (!isDamage) throw error;
+      if (!isDamage(error)) throw error;
       log.warn(`${error.message} Trying the checkpoint before step ${step}.`);
+      damaged.push({ step, code: error.code, message: error.message });
       damage ??= error;
     }
   }
   if (damage !== undefined) throw damage;
   return FROM_SEED;
 }
+
+/** Whether an error says that a checkpoint is not whole. */
+export function isDamage(error: unknown): error is TrainerError {
+  return error instanceof TrainerError && DAMAGES.has(error.code);
+}
+
+const DAMAGES: ReadonlySet<string> = new Set([
+  "ERR_CHECKPOINT_DAMAGED",
+  "ERR_CHECKPOINT_MISSING",
+  "ERR_SAFETENSORS",
+]);
 
 function checkModel({ folder, configuration }: Checkpoint, wanted: Configuration): void {
   if (JSON.stringify(modelOf(configuration)) === JSON.stringify(modelOf(wanted))) return;
@@ -55,7 +75,7 @@ function checkModel({ folder, configuration }: Checkpoint, wanted: Configuration
   );
 }
 
-function startFrom({ step, state }: Checkpoint): FoundStart {
+function startFrom({ step, state }: Checkpoint): Omit<FoundStart, "damaged"> {
   const { parameterDigest, trainLoss, lastValidationLoss, evaluatedStep, wallMs } = state;
   return {
     start: {

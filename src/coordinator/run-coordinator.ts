@@ -141,6 +141,7 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
     // The workers of a coordinator that was killed may hold more than the checkpoint.
     const mayLive = !options.isLocal && !hadLocalWorkers && former.generation > 0;
     const isReunion = isResume && !former.hasEnded && mayLive;
+    journal.passOver(found.damaged);
     if (!isReunion) journal.resumeAt(found.start);
     const { generation, nextWorkerId: firstWorkerId } = former;
     const heritage: Heritage = { generation, journal: isReunion ? former : undefined };

@@ -1,4 +1,6 @@
 import type { Hello, Moment, PeerWait, WorkerToCoordinator } from "../protocol/messages.ts";
+import type { DamagedCheckpoint } from "./find-start.ts";
+import type { RunStart } from "./run-state.ts";
 
 /** Something that happened outside the machine: it decides nothing else than what these tell it. */
 export type RunEvent =
@@ -31,6 +33,12 @@ export type RunEvent =
   | { readonly type: "sum"; readonly workerId: number; readonly step: number }
   /** The checkpoint of `step` is whole on disk. */
   | { readonly type: "saved"; readonly step: number }
+  /** The checkpoint of `step`, whose state is needed, is not whole; the one before that is. */
+  | {
+      readonly type: "checkpoint-damaged";
+      readonly damaged: readonly DamagedCheckpoint[];
+      readonly start: RunStart;
+    }
   | {
       readonly type: "save-failed";
       readonly step: number;

@@ -3,6 +3,7 @@ import type { Log } from "../base/log.ts";
 import { checkpointName, checkpointsFolder } from "../checkpoint/checkpoint-folders.ts";
 import type { Configuration } from "../configuration/configuration.ts";
 import { learningRateAt } from "../optimizer/learning-rate.ts";
+import type { DamagedCheckpoint } from "./find-start.ts";
 import { JournalGap } from "./journal-gap.ts";
 import { LineFile, type LineFileLayer } from "./line-file.ts";
 import { LineQueue } from "./line-queue.ts";
@@ -146,6 +147,11 @@ export class RunJournal {
       const lastStep = "validationLoss" in row ? evaluatedStep : step;
       return typeof row.step === "number" && row.step <= lastStep;
     });
+  }
+
+  /** Names newer checkpoints that a start has passed over. */
+  passOver(damaged: readonly DamagedCheckpoint[]): void {
+    for (const one of damaged) this.record({ type: "checkpoint-damaged", ...one });
   }
 
   /**

@@ -1,6 +1,7 @@
 import { defined } from "../base/assert.ts";
 import { digestWithPauses } from "../base/digest.ts";
 import { TrainerError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
 import { listCheckpoints } from "../checkpoint/checkpoint-folders.ts";
 import { type Checkpoint, loadCheckpoint } from "../checkpoint/load-checkpoint.ts";
 import { pruneCheckpoints } from "../checkpoint/prune-checkpoints.ts";
@@ -9,6 +10,8 @@ import type { Configuration } from "../configuration/configuration.ts";
 import type { DigestReport, TensorShape } from "../protocol/messages.ts";
 import { StateAssembly, type StateVectors } from "../protocol/state-frames.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
+import { findStart } from "./find-start.ts";
+import type { RunEvent } from "./run-events.ts";
 
 /** Checkpoints kept besides the best one. */
 const KEEP_LAST = 3;
@@ -18,6 +21,13 @@ export interface CheckpointExtras {
   readonly configuration: Configuration;
   readonly tokenizer: unknown;
   readonly state: Readonly<Record<string, unknown>>;
+}
+
+/** What the checkpoint before a damaged one is looked for with. */
+export interface FindOptions {
+  readonly configuration: Configuration;
+  readonly log: Log;
+  readonly damage: TrainerError;
 }
 
 /** The state as the coordinator has it: the newest snapshot in memory, and checkpoints on disk. */
@@ -110,6 +120,27 @@ export class SnapshotStore {
     }
     if (this.#loaded?.step !== step) this.#loaded = { step, state: this.#load(step) };
     return this.#loaded.state;
+  }
+
+  /**
+   * Where a run can go on whose checkpoint of `step` has turned out to be damaged.
+   *
+   * @throws {TrainerError} `damage` when there is no whole one before; ERR_CHECKPOINT_MISSING,
+   *   ERR_CONFIG_VALUE.
+   */
+  async findBefore(
+    step: number,
+    { configuration, log, damage }: FindOptions,
+  ): Promise<Extract<RunEvent, { readonly type: "checkpoint-damaged" }>> {
+    const { code, message } = damage;
+    const { start, damaged } = await findStart(this.#runFolder, configuration, log, step);
+    // A run does not begin anew by itself, when all that it has done can perhaps be repaired.
+    if (start.step === 0) throw damage;
+    return {
+      type: "checkpoint-damaged",
+      damaged: [{ step, code, message }, ...damaged],
+      start,
+    };
   }
 
   /** Forgets what was read from disk: training has begun. */

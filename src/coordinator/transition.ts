@@ -5,6 +5,7 @@ import { onReplayed, onSum } from "./catch-up.ts";
 import { onEvaluated } from "./evaluation.ts";
 import { onTick, onWorkerExit } from "./faults.ts";
 import { noteLateFrames } from "./late-frames.ts";
+import { onCheckpointDamaged } from "./lose-checkpoint.ts";
 import { loseWorkers, onLinked } from "./membership.ts";
 import { onWaiting } from "./note-waits.ts";
 import { endRun, proceed } from "./proceed.ts";
@@ -64,6 +65,9 @@ function take(turn: Turn, event: RunEvent): void {
       return;
     case "save-failed":
       onSaveFailed(turn, event.step, event.code, event.message);
+      return;
+    case "checkpoint-damaged":
+      onCheckpointDamaged(turn, event);
       return;
     case "worker-exit":
       onWorkerExit(turn, event);

@@ -385,6 +385,32 @@ describe("a checkpoint that the disk does not come to an end with", () => {
   });
 });
 
+test("a damaged checkpoint is passed over for the one before when the run has to go back to it", () => {
+  const { run, workers } = threeWorkers({ ...SMALL_PLAN, checkpointEvery: 3 });
+  run.runUntil(() => run.state.saved.step >= 6 && run.state.saving === undefined);
+  const damagedStep = run.state.saved.step;
+  run.damagedSteps.add(damagedStep);
+  for (const worker of workers) run.kill(worker);
+  // A snapshot in memory would do as well as the file.
+  run.runUntil(() => run.state.workers.size === 0);
+  run.loseSnapshot();
+  run.join();
+  run.join();
+  expect(run.runToEnd()).toEqual({ status: "completed" });
+  expect(run.state.agreed?.digest).toBe(undisturbedDigest);
+  expect(recordsOf(run, "checkpoint-damaged")).toEqual([
+    {
+      ...{ type: "checkpoint-damaged", step: damagedStep },
+      ...{ code: "ERR_CHECKPOINT_DAMAGED", message: "altered" },
+    },
+  ]);
+  const last = recordsOf(run, "rewind").at(-1);
+  expect(last).toMatchObject({ from: damagedStep });
+  expect(Number(last?.step)).toBeLessThan(damagedStep);
+  const steps = run.metrics.flatMap((row) => ("loss" in row ? [row.step] : []));
+  expect(steps).toEqual(Array.from({ length: SMALL_PLAN.steps }, (_, i) => i + 1));
+});
+
 describe("a deadline", () => {
   // Shorter than the others, so that the run is not over before.
   const limits = { ...SMALL_PLAN.limits, prepareMs: 60_000 };

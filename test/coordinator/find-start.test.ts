@@ -38,7 +38,7 @@ test("a run starts from its newest checkpoint, with what it knew", async () => {
   await save(5);
   await save(10);
   expect(await findStart(run, configuration, silentLog)).toEqual({
-    wallMs: 500,
+    ...{ wallMs: 500, damaged: [] },
     start: {
       ...{ step: 10, digest: digestOf(Float32Array.of(10, 10)) },
       ...{ trainLoss: 2, validationLoss: 3, evaluatedStep: 4 },
@@ -51,9 +51,20 @@ test("a damaged checkpoint is passed over for the one before, and that is said",
   await truncate(join(await save(10), "optimizer.safetensors"), 20);
   const warnings: string[] = [];
   const log: Log = { ...silentLog, warn: (message) => warnings.push(message) };
-  const { start } = await findStart(run, configuration, log);
+  const { start, damaged } = await findStart(run, configuration, log);
   expect(start.step).toBe(5);
+  expect(damaged).toEqual([
+    {
+      ...{ step: 10, code: "ERR_CHECKPOINT_DAMAGED" },
+      message: expect.stringMatching(/optimizer\.safetensors/),
+    },
+  ]);
   expect(warnings[0]).toMatch(/Trying the checkpoint before step 10/);
+});
+
+test("a start is looked for below a step as well", async () => {
+  for (const step of [5, 10, 15]) await save(step);
+  expect((await findStart(run, configuration, silentLog, 15)).start.step).toBe(10);
 });
 
 test("a run all of whose checkpoints are damaged is not begun again from the seed", async () => {

@@ -65,7 +65,7 @@ export class SimulatedDisk {
     const { generation, missing, hasEnded } = former;
     this.records.push(...missing, { type: "start", step: former.step });
     const step = Math.max(...this.checkpoints.keys());
-    const start = this.#startAt(step);
+    const start = this.startAt(step);
     if (hasEnded) {
       this.rewind(start);
       if (former.step > step) this.records.push({ type: "rewind", step, from: former.step });
@@ -73,7 +73,8 @@ export class SimulatedDisk {
     return { start, heritage: { generation, journal: hasEnded ? undefined : former } };
   }
 
-  #startAt(step: number): RunStart {
+  /** What a checkpoint knows. */
+  startAt(step: number): RunStart {
     if (step === 0) return FRESH_START;
     const digest = String(this.checkpoints.get(step));
     return { ...defined(this.facts.get(step), "what a checkpoint knows"), step, digest };

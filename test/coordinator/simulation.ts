@@ -57,6 +57,10 @@ export class Simulation {
   #saving: { readonly step: number; readonly parameters: number } | undefined;
   /** A save that was begun does not come to its end. */
   isDiskStuck: boolean = false;
+  /** Steps whose checkpoints cannot be read. */
+  readonly damagedSteps = new Set<number>();
+  /** Events that the shell tells by itself, next. */
+  readonly #soon: RunEvent[] = [];
   readonly #sums = new Map<number, SimulatedSum>();
   #numWorkers = 0;
   /** Lets the next effects be cut off somewhere. */
@@ -166,6 +170,7 @@ export class Simulation {
   /** Lets one thing happen, chosen by chance. */
   stepOnce(faults: Faults, numEvents: number): void {
     this.#numEvents = numEvents;
+    for (const event of this.#soon.splice(0)) if (!this.isDown) this.dispatch(event);
     if (numEvents < faults.until) this.#maybeFault(faults);
     else this.#disk.isFull = false;
     if (this.isDown && this.#random.uniform() < 0.1) {
@@ -178,6 +183,11 @@ export class Simulation {
     else this.passTime(actions.length > 0 || this.#isDelaying() ? 100 : 5000);
     if (this.#saving !== undefined && !this.isDiskStuck && this.#random.uniform() < 0.2)
       this.#endSave(faults, numEvents);
+  }
+
+  /** What the coordinator has in memory of the newest snapshot makes room for another. */
+  loseSnapshot(): void {
+    this.#collected = undefined;
   }
 
   /** The checkpoint being written fails. */
@@ -459,6 +469,10 @@ export class Simulation {
         return;
       case "send-state": {
         const { workerId, step } = effect;
+        if (this.damagedSteps.has(step) && this.#collected?.step !== step) {
+          this.#soon.push(this.#damageOf(step));
+          return;
+        }
         const parameters =
           this.#collected?.step === step
             ? this.#collected.parameters
@@ -509,6 +523,17 @@ export class Simulation {
       case "log":
         return;
     }
+  }
+
+  /** What the shell finds instead of a damaged checkpoint: the newest whole one. */
+  #damageOf(step: number): RunEvent {
+    const whole = [...this.#disk.checkpoints.keys()].filter((one) => !this.damagedSteps.has(one));
+    const damaged = [{ step, code: "ERR_CHECKPOINT_DAMAGED", message: "altered" }];
+    return {
+      type: "checkpoint-damaged",
+      damaged,
+      start: this.#disk.startAt(Math.max(...whole.filter((one) => one < step))),
+    };
   }
 
   #deliver(workerId: number, delivery: Delivery): void {

@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { digestOf } from "../../src/base/digest.ts";
+import { TrainerError } from "../../src/base/errors.ts";
+import { silentLog } from "../../src/base/log.ts";
 import { listCheckpoints } from "../../src/checkpoint/checkpoint-folders.ts";
 import { loadCheckpoint } from "../../src/checkpoint/load-checkpoint.ts";
 import { PRESETS } from "../../src/configuration/presets.ts";
@@ -69,4 +71,20 @@ test("a donor that tells another digest than its snapshot has is refused", async
   await expect(store.isEndedBy(DONOR_ID, { ...reportOf(5), digest: "0" })).rejects.toMatchObject({
     code: "ERR_PROTOCOL",
   });
+});
+
+test("the whole checkpoint before a damaged one is found, and its absence is the damage", async () => {
+  for (const step of [5, 10, 15]) {
+    collect(step);
+    await store.save(step, extras, () => Promise.resolve());
+  }
+  const folders = (await listCheckpoints(run)).map(({ folder }) => folder);
+  truncateSync(join(folders[1] ?? "", "model.safetensors"), 20);
+  const damage = new TrainerError("ERR_CHECKPOINT_DAMAGED", "step 15 is altered");
+  const options = { configuration, log: silentLog, damage };
+  expect(await store.findBefore(15, options)).toMatchObject({
+    damaged: [{ step: 15, message: damage.message }, { step: 10 }],
+    start: { step: 5, digest: digestOf(Float32Array.of(5, 5)) },
+  });
+  await expect(store.findBefore(5, options)).rejects.toBe(damage);
 });
