@@ -185,6 +185,14 @@ export class Simulation {
       this.#endSave(faults, numEvents);
   }
 
+  /** The checkpoint being written is whole. */
+  finishSave(): void {
+    const { step, parameters } = defined(this.#saving, "a save");
+    this.#saving = undefined;
+    this.#disk.checkpoints.set(step, parameters);
+    this.dispatch({ type: "saved", step });
+  }
+
   /** What the coordinator has in memory of the newest snapshot makes room for another. */
   loseSnapshot(): void {
     this.#collected = undefined;
@@ -435,15 +443,10 @@ export class Simulation {
   }
 
   #endSave({ failSave, until }: Faults, numEvents: number): void {
-    const { step, parameters } = defined(this.#saving, "a save");
-    this.#saving = undefined;
     if (numEvents < until && this.#random.uniform() < failSave) {
       this.#count("failSave");
-      this.dispatch({ type: "save-failed", step, code: "ERR_WRITE", message: "disk full" });
-      return;
-    }
-    this.#disk.checkpoints.set(step, parameters);
-    this.dispatch({ type: "saved", step });
+      this.failSave("disk full");
+    } else this.finishSave();
   }
 
   #perform(effect: RunEffect): void {
