@@ -28,9 +28,10 @@ export function formFleet(turn: Turn, memberIds: readonly number[]): void {
     const isReachable = state.plan.allReduce === "mesh" && address !== undefined;
     return isReachable ? { workerId, address } : { workerId };
   });
+  // Written ahead, as commits are: a generation that was told is never given again.
+  record(turn, { type: "generation", generation, step: state.step, members });
   const message: Form = { type: "form", generation, step: state.step, members: places };
   for (const workerId of members) emit(turn, { type: "send", workerId, message });
-  record(turn, { type: "generation", generation, step: state.step, members });
   if (generation > 1) {
     say(
       turn,

@@ -175,14 +175,15 @@ function proceedToEnd(turn: Turn, outcome: RunOutcome): void {
 export function endRun(turn: Turn, outcome: RunOutcome): void {
   abandonReunion(turn);
   recordCommits(turn);
+  const { step, agreed } = turn.state;
+  const digest = agreed?.step === step ? agreed.digest : null;
+  // Ahead of the word that lets workers go: the next start must not wait for them.
+  record(turn, { type: "end", step, parameterDigest: digest, ...outcome });
   const reason = outcome.error?.message ?? `the run is ${outcome.status}`;
   for (const workerId of turn.state.workers.keys()) {
     emit(turn, { type: "send", workerId, message: { type: "finish", reason } });
   }
   update(turn, { phase: { type: "ended", outcome } });
-  const { step, agreed } = turn.state;
-  const digest = agreed?.step === step ? agreed.digest : null;
-  record(turn, { type: "end", step, parameterDigest: digest, ...outcome });
   if (outcome.status === "interrupted") say(turn, `Interrupted after step ${step}.`);
   emit(turn, { type: "end", outcome });
 }

@@ -30,11 +30,12 @@ export function onHello(turn: Turn, workerId: number, hello: Hello, host: string
   const place = address === undefined ? {} : { address };
   const entry = { name: hello.name, address, standing };
   update(turn, { workers: withEntry(state.workers, workerId, entry) });
-  emit(turn, { type: "welcome", workerId, step, restore: step > 0, keep: false, ...place });
-  if (step > 0) emit(turn, { type: "send-state", workerId, step });
   const where = address === undefined ? undefined : formatHostPort(address.host, address.port);
   const told = where === undefined ? {} : { address: where };
+  // Written ahead: the id that a worker is told is never given again.
   record(turn, { type: "joined", workerId, name: hello.name, host, ...told });
+  emit(turn, { type: "welcome", workerId, step, restore: step > 0, keep: false, ...place });
+  if (step > 0) emit(turn, { type: "send-state", workerId, step });
   const reached = where === undefined ? "" : `; its peers reach it at ${where}`;
   say(turn, `${nameOf(turn.state, workerId)} has joined and prepares its engine${reached}.`);
 }
@@ -62,8 +63,8 @@ function takeBack(
       held: withEntry(reunion.held, workerId, held),
     },
   });
-  emit(turn, { type: "welcome", workerId, step, restore: false, keep: true, ...place });
   record(turn, { type: "joined", workerId, name: hello.name, held });
+  emit(turn, { type: "welcome", workerId, step, restore: false, keep: true, ...place });
   say(turn, `${nameOf(turn.state, workerId)} is back with the state of step ${step}.`);
 }
 
