@@ -16,6 +16,7 @@ test("a snapshot's digest lets heartbeats be answered while it is computed", asy
     },
     listen: () => undefined,
     close: () => undefined,
+    cut: () => undefined,
   };
   const buffer = new SharedArrayBuffer(3 * 8);
   const parameters = new Float32Array(buffer, 0, 2);
