@@ -65,8 +65,11 @@ async function connectAll(addresses) {
       hearFrames(link, { path, rank });
       link.send({
         type: "peer-hello",
-        ...{ protocolVersion: PROTOCOL_VERSION, meshSecret: path },
-        workerId: selfRank,
+        // One number for who calls and which of its paths this is.
+        ...{
+          protocolVersion: PROTOCOL_VERSION,
+          workerId: PATHS.indexOf(path) * numRanks + selfRank,
+        },
       });
     }
     const socket = connect({ host: "127.0.0.1", port: socketPort });
@@ -81,9 +84,9 @@ async function connectAll(addresses) {
 function hearFrames(link, known) {
   let from = known?.rank;
   link.listen({
-    onMessage: ({ workerId, meshSecret }) => {
-      from = workerId;
-      links.get(meshSecret).set(workerId, link);
+    onMessage: ({ workerId }) => {
+      from = workerId % numRanks;
+      links.get(PATHS[Math.floor(workerId / numRanks)]).set(from, link);
       checkConnected();
     },
     onTensor: (frame) => mailbox.receive(from, frame),

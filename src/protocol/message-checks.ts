@@ -132,7 +132,6 @@ const peerHello = object<PeerHello>({
   type: type("peer-hello"),
   protocolVersion: uint32,
   workerId: uint32,
-  meshSecret: secret,
 });
 
 const evaluate: Check<Evaluate> = (value, path) => {
@@ -254,7 +253,7 @@ export const MESSAGE_CHECKS: {
   "peer-hello": (value, path) => {
     const { protocolVersion } = record(value, path);
     if (!isOtherVersion(protocolVersion)) return peerHello(value, path);
-    return { type: "peer-hello", protocolVersion, workerId: 0, meshSecret: "" };
+    return { type: "peer-hello", protocolVersion, workerId: 0 };
   },
   "peer-welcome": object<PeerWelcome>({ type: type("peer-welcome"), workerId: uint32 }),
 };

@@ -193,7 +193,7 @@ export interface Welcome {
   readonly keep: boolean;
   /** Names the run, with its configuration: the same after a restart of the coordinator. */
   readonly runId: string;
-  /** What members of the mesh show one another; random, one per run. */
+  /** Of it and the join token, members of the mesh make what they prove to one another; one per run. */
   readonly meshSecret: string;
   /** Where peers will dial you; for people. */
   readonly address?: PeerAddress;
@@ -302,15 +302,17 @@ export type CoordinatorToWorker =
 
 // ---- worker to worker ---------------------------------------------------------------------------
 
-/** "I am worker `workerId` of your run." The first message on a mesh link, from the dialling side. */
+/**
+ * "I am worker `workerId`." The first message on a mesh link, from the dialling side; that both are of the
+ * same run was proved when the link was opened.
+ */
 export interface PeerHello {
   readonly type: "peer-hello";
   readonly protocolVersion: number;
   readonly workerId: number;
-  readonly meshSecret: string;
 }
 
-/** "I know you; go ahead." */
+/** "I am the worker that you called; go ahead." */
 export interface PeerWelcome {
   readonly type: "peer-welcome";
   readonly workerId: number;

@@ -17,7 +17,7 @@ export interface Connecting {
  * Opens a TCP connection, with TLS when the address says so.
  *
  * With a fingerprint the certificate must be that one, whoever signed it; without, an authority that
- * Node trusts must vouch for it and the host. Nothing is sent before, so an impostor learns no token.
+ * Node trusts must vouch for it and the host. Nothing is sent before.
  *
  * `opened` breaks with a TrainerError: ERR_CONNECT when nobody can be reached there, ERR_CERTIFICATE,
  * ERR_NOT_SMALLINIT when TLS is not what is spoken there.
@@ -51,7 +51,8 @@ function openedBy(
   });
 }
 
-const CUT: Error = Object.assign(new TrainerError("ERR_CONNECT", "the connection was cut"), {
+/** What is known of a connection that ended without an error. */
+export const CUT: Error = Object.assign(new TrainerError("ERR_CONNECT", "the connection was cut"), {
   code: "ECONNRESET",
 });
 

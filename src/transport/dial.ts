@@ -5,18 +5,24 @@ import { WebSocket } from "ws";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { TrainerError } from "../base/errors.ts";
 import type { Link } from "../protocol/link.ts";
+import { askForChallenge } from "./ask-for-challenge.ts";
 import { connect, connectError, isConnectError } from "./connect.ts";
 import { HEARTBEAT_TIMES, type HeartbeatTimes } from "./heartbeat.ts";
 import { formatHostPort, formatJoinUrl, type JoinAddress, parseJoinUrl } from "./join-url.ts";
 import { isLoopback } from "./loopback.ts";
+import { notSmallinit } from "./not-smallinit.ts";
+import { type CallerProof, LISTENER_PROOF_HEADER, proveTo } from "./proof.ts";
 import type { SlotFolder } from "./slot-folder.ts";
 import { SocketLink } from "./socket-link.ts";
 import { SLOTS_HEADER, SLOTS_OPEN, SOCKET_OPTIONS, SUBPROTOCOL } from "./socket-options.ts";
-import { authorizationOf, checkToken } from "./token.ts";
+import { checkToken } from "./token.ts";
 
 /** Whom to dial, and how. */
 export type DialOptions = DialTarget & {
-  /** Shown to the listener; the token of a URL's fragment unless given. */
+  /**
+   * What both ends must prove that they hold, and neither shows; the token of a URL's fragment unless
+   * given.
+   */
   readonly token?: string;
   /** From the call to an open link, name lookup included; default 10 000. */
   readonly timeoutMs?: number;
@@ -39,8 +45,8 @@ export type DialTarget =
  * Opens a link to a listener.
  *
  * @throws {TrainerError} ERR_URL; ERR_TOKEN; ERR_CONNECT when nobody can be reached there;
- *   ERR_CONNECT_TIMEOUT; ERR_CERTIFICATE when it is not who it should be; ERR_TOKEN_WRONG;
- *   ERR_NOT_SMALLINIT when something else answers.
+ *   ERR_CONNECT_TIMEOUT; ERR_CERTIFICATE when it is not who it should be; ERR_TOKEN_WRONG when the
+ *   two do not hold the same token; ERR_NOT_SMALLINIT when something else answers.
  */
 export async function dial(options: DialOptions): Promise<Link> {
   const address = addressOf(options);
@@ -49,7 +55,10 @@ export async function dial(options: DialOptions): Promise<Link> {
   const where = formatHostPort(address.host, address.port);
   const { clock = systemClock, timeoutMs = 10_000 } = options;
   const { socket, opened } = connect(address);
-  const upgraded = opened.then(() => upgrade(options, { address, token, where, socket }));
+  const upgraded = opened.then(async () => {
+    const proof = token === undefined ? undefined : await proveAt(socket, where, token);
+    return upgrade(options, { address, proof, where, socket });
+  });
   return new Promise<Link>((resolve, reject) => {
     const cancel = clock.after(timeoutMs, () => fail(timeoutError(where, timeoutMs)));
     function fail(error: unknown): void {
@@ -71,10 +80,17 @@ function addressOf(target: DialTarget): JoinAddress {
   return { host, port, isSecure: true, fingerprint };
 }
 
+/** What to show a listener that asks for the token. */
+async function proveAt(socket: Socket, where: string, token: string): Promise<CallerProof> {
+  const proof = proveTo(await askForChallenge(socket, where), token);
+  if (proof !== undefined) return proof;
+  throw notSmallinit(where, "it asks for a token in another way");
+}
+
 /** An open connection, and what is to be said on it. */
 interface Opened {
   readonly address: JoinAddress;
-  readonly token: string | undefined;
+  readonly proof: CallerProof | undefined;
   /** "host:port" for messages. */
   readonly where: string;
   readonly socket: Socket;
@@ -82,7 +98,7 @@ interface Opened {
 
 /** Makes a link of an open connection. */
 function upgrade(options: DialOptions, opened: Opened): Promise<Link> {
-  const { token, where, socket } = opened;
+  const { proof, where, socket } = opened;
   const { host, port, isSecure } = opened.address;
   const { clock = systemClock, heartbeat = HEARTBEAT_TIMES, label = where } = options;
   const isTrusted =
@@ -90,11 +106,12 @@ function upgrade(options: DialOptions, opened: Opened): Promise<Link> {
   const { slotFolder } = options;
   const offer = slotFolder?.make();
   let areSlotsOpen = false;
+  let isProved = proof === undefined;
   // TLS, if any, is below `socket` already.
   const webSocket = new WebSocket(formatJoinUrl({ host, port, isSecure: false }), SUBPROTOCOL, {
     ...SOCKET_OPTIONS,
     headers: {
-      ...(token === undefined ? {} : { Authorization: authorizationOf(token) }),
+      ...(proof === undefined ? {} : { Authorization: proof.authorization }),
       ...(offer === undefined ? {} : { [SLOTS_HEADER]: offer.text }),
     },
     createConnection: () => socket,
@@ -106,7 +123,9 @@ function upgrade(options: DialOptions, opened: Opened): Promise<Link> {
       reject(error);
     }
     webSocket.once("upgrade", (response) => {
-      areSlotsOpen = response.headers[SLOTS_HEADER] === SLOTS_OPEN;
+      const { headers } = response;
+      areSlotsOpen = headers[SLOTS_HEADER] === SLOTS_OPEN;
+      isProved ||= proof?.isAnsweredBy(headers[LISTENER_PROOF_HEADER]?.toString()) === true;
     });
     webSocket.once("unexpected-response", (_request, response) =>
       fail(refusalError(where, response)),
@@ -114,6 +133,10 @@ function upgrade(options: DialOptions, opened: Opened): Promise<Link> {
     // Once open, errors are the link's; a connection given up emits one that says nothing new.
     webSocket.on("error", (error) => fail(upgradeError(where, error)));
     webSocket.once("open", () => {
+      if (!isProved) {
+        fail(impostorError(where));
+        return;
+      }
       webSocket.removeAllListeners("error");
       const file = areSlotsOpen ? offer?.take() : undefined;
       if (file === undefined) offer?.withdraw();
@@ -155,16 +178,16 @@ function refusalError(where: string, response: IncomingMessage): TrainerError {
   return notSmallinit(where, `it answered with HTTP status ${statusCode}`);
 }
 
+function impostorError(where: string): TrainerError {
+  return new TrainerError(
+    "ERR_TOKEN_WRONG",
+    `${where} lets this side in without proof that it holds the token: it is an impostor, or of another ` +
+      "version. Nothing was told to it. Use the join URL that the coordinator printed.",
+  );
+}
+
 function upgradeError(where: string, cause: Error): TrainerError {
   return isConnectError(cause)
     ? connectError(where, cause)
     : notSmallinit(where, cause.message, cause);
-}
-
-function notSmallinit(where: string, what: string, cause?: Error): TrainerError {
-  return new TrainerError(
-    "ERR_NOT_SMALLINIT",
-    `What listens at ${where} is no smallinit coordinator of this version: ${what}. Check the port.`,
-    { cause },
-  );
 }

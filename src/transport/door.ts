@@ -1,6 +1,7 @@
 import {
   createServer,
   type IncomingMessage,
+  type RequestListener,
   type Server,
   type ServerResponse,
   STATUS_CODES,
@@ -17,16 +18,16 @@ import type { Credentials } from "./credentials.ts";
 import type { HeartbeatTimes } from "./heartbeat.ts";
 import { formatHostPort } from "./join-url.ts";
 import { Lobby } from "./lobby.ts";
+import { CHALLENGE_HEADER, type Challenge, LISTENER_PROOF_HEADER, newChallenge } from "./proof.ts";
 import { RefusalLog } from "./refusal-log.ts";
 import type { SlotFile } from "./slot-file.ts";
 import type { SlotFolder } from "./slot-folder.ts";
 import { SocketLink } from "./socket-link.ts";
 import { SLOTS_HEADER, SLOTS_OPEN, SOCKET_OPTIONS, SUBPROTOCOL } from "./socket-options.ts";
-import { isAuthorized } from "./token.ts";
 
 /** `ListenOptions`, complete. */
 export interface DoorOptions {
-  /** What callers must show at this moment. */
+  /** What callers must prove that they hold at this moment. */
   readonly token: (() => string) | undefined;
   readonly tls: Credentials | undefined;
   onLink(link: Link, peer: PeerEndpoint): void;
@@ -53,6 +54,10 @@ export class Door {
   readonly #lobby: Lobby;
   readonly #refusals: RefusalLog;
   readonly #links = new Set<Link>();
+  /** What callers have been asked, by connection, until they answer. */
+  readonly #challenges = new WeakMap<Socket, Challenge>();
+  /** What proves to welcome callers that we hold the token, until their upgrade is answered. */
+  readonly #proofs = new WeakMap<IncomingMessage, string>();
   /** Files that callers offered, from the answer to their upgrade until their link is made. */
   readonly #slotFiles = new WeakMap<IncomingMessage, SlotFile>();
   #state: "open" | "closing" = "open";
@@ -61,14 +66,20 @@ export class Door {
     this.#options = options;
     this.#lobby = new Lobby(options);
     this.#refusals = new RefusalLog(options.log, options.clock);
-    this.#server = serverWith(options.tls);
+    this.#server = serverWith(options.tls, (request, response) =>
+      this.#challenge(request, response),
+    );
     // The bare TCP connection, also under TLS: the deadline holds from there on.
     this.#server.on("connection", (socket) => {
       if (this.#state === "closing") socket.destroy();
       else this.#lobby.admit(socket);
     });
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
-    this.#webSocketServer.on("headers", (headers, request) => this.#findSlots(headers, request));
+    this.#webSocketServer.on("headers", (headers, request) => {
+      const proof = this.#proofs.get(request);
+      if (proof !== undefined) headers.push(`${LISTENER_PROOF_HEADER}: ${proof}`);
+      this.#findSlots(headers, request);
+    });
     this.#server.on("clientError", (_error, socket) => socket.destroy());
     this.#server.on("tlsClientError", (_error, socket) => socket.destroy());
   }
@@ -90,6 +101,18 @@ export class Door {
     for (const link of this.#links) link.close(reason);
     this.#lobby.clear();
     await closed;
+  }
+
+  /** Answers whoever does not ask for an upgrade: with what it must answer when it does. */
+  #challenge({ socket }: IncomingMessage, response: ServerResponse): void {
+    if (this.#options.token === undefined) {
+      response.writeHead(426, { Upgrade: "websocket", Connection: "close" });
+    } else {
+      const challenge = newChallenge();
+      this.#challenges.set(socket, challenge);
+      response.writeHead(401, { [CHALLENGE_HEADER]: challenge.text });
+    }
+    response.end("This is a smallinit server. Join it with `smallinit worker URL`.\n");
   }
 
   #upgrade(request: IncomingMessage, duplex: Duplex, head: Buffer): void {
@@ -128,14 +151,26 @@ export class Door {
   }
 
   /** The HTTP status with which a caller is turned away; undefined for a welcome one. */
-  #refusalOf({ headers, url }: IncomingMessage): number | undefined {
-    const { token, numLinksMax } = this.#options;
+  #refusalOf(request: IncomingMessage): number | undefined {
+    const { headers, url } = request;
+    const { numLinksMax } = this.#options;
     // Browsers send the page's origin with every WebSocket; no page has business here.
     if (headers.origin !== undefined) return 403;
     if (url !== "/") return 404;
-    if (token !== undefined && !isAuthorized(headers.authorization, token())) return 401;
+    if (!this.#isAuthorized(request)) return 401;
     if (headers["sec-websocket-protocol"] !== SUBPROTOCOL) return 400;
     return this.#state === "closing" || this.#links.size >= numLinksMax ? 503 : undefined;
+  }
+
+  /** Whether a caller holds the token, if there is one. Takes its challenge away: a nonce counts once. */
+  #isAuthorized(request: IncomingMessage): boolean {
+    const { token } = this.#options;
+    if (token === undefined) return true;
+    const challenge = this.#challenges.get(request.socket);
+    this.#challenges.delete(request.socket);
+    const proof = challenge?.answer(request.headers.authorization, token());
+    if (proof !== undefined) this.#proofs.set(request, proof);
+    return proof !== undefined;
   }
 }
 
@@ -150,12 +185,8 @@ export interface PeerEndpoint {
   readonly port: number;
 }
 
-/** A web server, with TLS or without, that answers a browser in a line. */
-function serverWith(tls: Credentials | undefined): Server {
-  const answer = (_request: IncomingMessage, response: ServerResponse) => {
-    response.writeHead(426, { Upgrade: "websocket", Connection: "close" });
-    response.end("This is a smallinit server. Join it with `smallinit worker URL`.\n");
-  };
+/** A web server, with TLS or without. */
+function serverWith(tls: Credentials | undefined, answer: RequestListener): Server {
   if (tls === undefined) return createServer(answer);
   const { certificate: cert, key } = tls;
   return createTlsServer({ cert, key, minVersion: "TLSv1.3" }, answer);
@@ -164,9 +195,8 @@ function serverWith(tls: Credentials | undefined): Server {
 function turnAway(socket: Duplex, status: number): void {
   socket.on("error", () => socket.destroy());
   socket.once("finish", () => socket.destroy());
-  const challenge = status === 401 ? "WWW-Authenticate: Bearer\r\n" : "";
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${challenge}` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n` +
       "Connection: close\r\nContent-Length: 0\r\n\r\n",
   );
 }

@@ -20,7 +20,10 @@ export interface ListenOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
-  /** What callers must show; required beyond loopback. A function: what it gives when they call. */
+  /**
+   * What callers must prove that they hold; required beyond loopback. A function: what it gives when they
+   * call.
+   */
   readonly token?: string | (() => string);
   /** Listen with TLS 1.3, showing this certificate. */
   readonly tls?: Credentials;
@@ -51,7 +54,7 @@ export interface Listener extends AsyncDisposable {
 /**
  * Waits for links over WebSockets.
  *
- * Callers without the token, with a browser's Origin, or slower than `handshakeMs` are turned away.
+ * Callers that cannot prove that they hold the token, with a browser's Origin, or slower than `handshakeMs` are turned away.
  *
  * @throws {TrainerError} ERR_TOKEN without a token beyond loopback, or with one that cannot travel in a
  *   header; ERR_TLS; ERR_PORT_IN_USE; ERR_LISTEN when the host is not one of this machine's.

@@ -20,16 +20,6 @@ export function checkToken(token: string): void {
   );
 }
 
-/** The Authorization header for a token. */
-export function authorizationOf(token: string): string {
-  return `Bearer ${token}`;
-}
-
-/** Whether an Authorization header shows the token. */
-export function isAuthorized(authorization: string | undefined, token: string): boolean {
-  return isSameSecret(authorization ?? "", authorizationOf(token));
-}
-
 /** Whether two secrets are the same, in a time that does not tell how much of them is. */
 export function isSameSecret(a: string, b: string): boolean {
   return timingSafeEqual(hashOf(a), hashOf(b));

@@ -63,7 +63,7 @@ async function communicate(): Promise<void> {
   let communication: Communication | undefined;
   const door = await openMeshDoor({
     ...{ url, isNetworkTrusted, place, slotFolder },
-    onLink: (link) => defined(communication, "the secret that peers show").accept(watch(link)),
+    onLink: (link) => defined(communication, "the secret that peers hold").accept(watch(link)),
   });
   const hello = {
     ...({ type: "hello", protocolVersion: PROTOCOL_VERSION, name, packageVersion } as const),
@@ -83,8 +83,8 @@ async function communicate(): Promise<void> {
   };
   const made = new Communication({
     coordinator,
-    dialPeer: async (address, label) => watch(await door.dialPeer(address, label)),
-    onMeshSecret: (secret) => door.admit(secret),
+    dialPeer: async (address, peerId) => watch(await door.dialPeer(address, peerId)),
+    onMeshSecret: (secret, selfId) => door.admit(secret, selfId),
     ...(coordinatorTimeoutMs === 0 ? {} : { reconnect }),
     say: (text) => log.warn(text),
     clock: systemClock,

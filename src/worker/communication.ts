@@ -18,9 +18,9 @@ import type { MemoryMap, ToCommunication, ToCompute, Told } from "./thread-messa
 export interface CommunicationOptions extends Pick<CoordinatorLineOptions, "reconnect" | "say"> {
   /** An open link to the coordinator, on which `hello` has been sent. */
   readonly coordinator: Link;
-  dialPeer(address: PeerAddress, label: string): Promise<Link>;
-  /** What peers show one another from now on. */
-  onMeshSecret?(secret: string): void;
+  dialPeer(address: PeerAddress, peerId: number): Promise<Link>;
+  /** What links to peers depend on from now on. */
+  onMeshSecret?(secret: string, selfId: number): void;
   readonly clock: Clock;
   /** To the compute thread. */
   tell(message: ToCompute): void;
@@ -165,8 +165,8 @@ export class Communication {
         this.#checkRun(message);
         this.#welcome = message;
         this.#attached?.desk.beginAgain(message.workerId);
-        this.#options.onMeshSecret?.(message.meshSecret);
-        this.#mesh.introduce(message.workerId, message.meshSecret);
+        this.#options.onMeshSecret?.(message.meshSecret, message.workerId);
+        this.#mesh.introduce(message.workerId);
         this.#options.tell({ type: "work", message });
         return;
       case "form":

@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { isIPv6 } from "node:net";
 import { type ErrorCode, TrainerError } from "../base/errors.ts";
 import type { Link } from "../protocol/link.ts";
@@ -35,29 +36,31 @@ export interface MeshDoorOptions {
 export interface MeshDoor {
   /** What `hello` says of it. */
   readonly place: Pick<Hello, "peerHost" | "peerPort" | "peerFingerprint">;
-  /** From now on, peers come in who show this secret, and it is shown to them. Before, nobody does. */
-  admit(secret: string): void;
+  /** From now on, peers come in who hold this run's secret; we are worker `selfId`. Before, nobody does. */
+  admit(runSecret: string, selfId: number): void;
   /**
-   * Opens a link to a peer.
+   * Opens a link to a peer, which has proved that it is this worker of the run.
    *
-   * @throws {TrainerError} ERR_PEER_LOST when it cannot be reached, with what to do; ERR_CERTIFICATE.
+   * @throws {TrainerError} ERR_PEER_LOST when it cannot be reached or proved nothing, with what to do;
+   *   ERR_CERTIFICATE.
    */
-  dialPeer(address: PeerAddress, label: string): Promise<Link>;
+  dialPeer(address: PeerAddress, peerId: number): Promise<Link>;
   close(): Promise<void>;
 }
 
 /** Opens a worker's door to its peers. @throws {TrainerError} those of `listen`. */
 export async function openMeshDoor(options: MeshDoorOptions): Promise<MeshDoor> {
   const { onLink, isNetworkTrusted, slotFolder } = options;
-  const { host, isSecure } = parseJoinUrl(options.url);
+  const { host, isSecure, token: joinToken = "" } = parseJoinUrl(options.url);
   const { listenHost, peerHost } = hostsOf(host, options.place);
   const tls = isSecure ? selfSigned() : undefined;
   const fingerprint = tls === undefined ? undefined : pinOf(tls);
   // Until the coordinator has told the run's secret, one that nobody knows.
-  let secret = randomToken();
+  let secretOf: (workerId: number) => string = randomToken;
+  let ownSecret = randomToken();
   const listener = await listen({
     ...{ host: listenHost, port: options.place.advertise?.port ?? 0 },
-    ...{ token: () => secret, onLink, slotFolder },
+    ...{ token: () => ownSecret, onLink, slotFolder },
     ...(tls === undefined ? {} : { tls }),
   });
   return {
@@ -66,16 +69,21 @@ export async function openMeshDoor(options: MeshDoorOptions): Promise<MeshDoor> 
       ...(peerHost === undefined ? {} : { peerHost }),
       ...(fingerprint === undefined ? {} : { peerFingerprint: fingerprint }),
     },
-    admit(runSecret) {
-      secret = runSecret;
+    admit(runSecret, selfId) {
+      secretOf = (workerId) => doorSecret(joinToken, runSecret, workerId);
+      ownSecret = secretOf(selfId);
     },
-    async dialPeer(address, label) {
+    async dialPeer(address, peerId) {
+      const label = `worker ${peerId}`;
       const where = formatHostPort(address.host, address.port);
       if (isSecure && address.fingerprint === undefined) throw withoutTls(label, where);
       try {
-        return await dial({ ...address, label, token: secret, isNetworkTrusted, slotFolder });
+        const token = secretOf(peerId);
+        return await dial({ ...address, label, token, isNetworkTrusted, slotFolder });
       } catch (error) {
-        if (!(error instanceof TrainerError) || !UNREACHABLE.has(error.code)) throw error;
+        if (!(error instanceof TrainerError)) throw error;
+        if (error.code === "ERR_TOKEN_WRONG") throw stranger(label, where, error);
+        if (!UNREACHABLE.has(error.code)) throw error;
         throw unreachable(label, where, error);
       }
     },
@@ -101,12 +109,23 @@ function hostsOf(
   return { listenHost: interfaceAddress ?? (isIPv6(peerHost) ? "::" : "0.0.0.0"), peerHost };
 }
 
+/**
+ * What callers of a worker must prove that they hold.
+ *
+ * The run's secret has travelled in `welcome`, for all to see without TLS; the join token never travels.
+ * Each worker's door has a secret of its own: a proof made for one opens no other.
+ */
+function doorSecret(joinToken: string, runSecret: string, workerId: number): string {
+  return createHmac("sha256", joinToken)
+    .update(`smallinit mesh ${runSecret} ${workerId}`)
+    .digest("base64url");
+}
+
 /** How `dial` fails when the address, not the peer, is wrong. */
 const UNREACHABLE: ReadonlySet<ErrorCode> = new Set([
   "ERR_CONNECT",
   "ERR_CONNECT_TIMEOUT",
   "ERR_NOT_SMALLINIT",
-  "ERR_TOKEN_WRONG",
 ]);
 
 function unreachable(label: string, where: string, cause: TrainerError): TrainerError {
@@ -116,6 +135,15 @@ function unreachable(label: string, where: string, cause: TrainerError): Trainer
     `${label} cannot be reached by its peers at ${where} (${why}). Open the port there, or start it ` +
       "with --advertise HOST or --interface NAME for an address that other hosts reach; with " +
       "`--set allReduce=star` workers need not reach one another",
+    { cause },
+  );
+}
+
+function stranger(label: string, where: string, cause: TrainerError): TrainerError {
+  return new TrainerError(
+    "ERR_PEER_LOST",
+    `What listens at ${where} is not ${label} of this run: the two do not hold the same secret. Start ` +
+      "that worker with --advertise HOST[:PORT] or --interface NAME for an address that leads to it alone",
     { cause },
   );
 }

@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { TrainerError } from "../base/errors.ts";
 import type { Link } from "../protocol/link.ts";
@@ -12,8 +11,8 @@ import type { TensorFrame } from "../protocol/tensor-frame.ts";
 
 /** What a mesh needs of the world. */
 export interface PeerMeshOptions {
-  /** Opens a link to a peer's address. */
-  dialPeer(address: PeerAddress, label: string): Promise<Link>;
+  /** Opens a link to a peer, which has proved that it is that worker of the run. */
+  dialPeer(address: PeerAddress, peerId: number): Promise<Link>;
   readonly clock: Clock;
   onFrame(peerId: number, frame: TensorFrame): void;
   /** All links of the generation are there. */
@@ -22,17 +21,17 @@ export interface PeerMeshOptions {
   onLost(generation: number, peerId: number, reason: string): void;
 }
 
-/** How long a caller may take to say who it is. */
+/** How long a caller may take to say who it is, and whom it has called to answer that. */
 const HELLO_MS = 10_000;
 
-/** Shown instead of the peer's own words: a secret that is wrong deserves no more. */
+/** Shown instead of the peer's own words. */
 const STRANGER = "not a member of this run";
 
 /**
  * A worker's links to the other members.
  *
  * Of two members the one that comes later in `form` dials the other. A link outlives its generation as
- * long as both ends are members. Who calls must show the run's secret.
+ * long as both ends are members. That both ends are of the run was proved before there was a link.
  */
 export class PeerMesh {
   readonly #options: PeerMeshOptions;
@@ -40,7 +39,6 @@ export class PeerMesh {
   /** Members who are being called: a second call would end in two links, each end keeping another. */
   readonly #called = new Set<number>();
   #selfId = -1;
-  #meshSecret: string | undefined;
   #form: Form | undefined;
 
   constructor(options: PeerMeshOptions) {
@@ -52,10 +50,9 @@ export class PeerMesh {
     return this.#links;
   }
 
-  /** Who we are and what peers must show: from `welcome`. */
-  introduce(selfId: number, meshSecret: string): void {
+  /** Who we are: from `welcome`. */
+  introduce(selfId: number): void {
     this.#selfId = selfId;
-    this.#meshSecret = meshSecret;
   }
 
   /** Links up with the members of a new generation, and lets go of others. */
@@ -118,8 +115,6 @@ export class PeerMesh {
     return (
       message.type === "peer-hello" &&
       message.protocolVersion === PROTOCOL_VERSION &&
-      this.#meshSecret !== undefined &&
-      isSameSecret(message.meshSecret, this.#meshSecret) &&
       message.workerId !== this.#selfId
     );
   }
@@ -133,19 +128,21 @@ export class PeerMesh {
     };
     let link: Link;
     try {
-      link = await this.#options.dialPeer(address, `worker ${peerId}`);
+      link = await this.#options.dialPeer(address, peerId);
     } catch (error) {
       if (!(error instanceof TrainerError)) throw error;
       fail(error.message);
       return;
     }
     let isWelcome = false;
+    const cancel = this.#options.clock.after(HELLO_MS, () => link.close("was not made welcome"));
     link.listen({
       onMessage: (message) => {
         if (isWelcome || message.type !== "peer-welcome" || message.workerId !== peerId) {
           link.close("answered something else than a welcome");
           return;
         }
+        cancel();
         isWelcome = true;
         this.#called.delete(peerId);
         this.#add(peerId, link);
@@ -155,13 +152,13 @@ export class PeerMesh {
         else link.close("sent a frame before its welcome");
       },
       onClose: (reason) => {
+        cancel();
         if (isWelcome) this.#closed(peerId, link, reason);
         else fail(reason);
       },
     });
-    const meshSecret = this.#meshSecret ?? "";
     const workerId = this.#selfId;
-    link.send({ type: "peer-hello", protocolVersion: PROTOCOL_VERSION, workerId, meshSecret });
+    link.send({ type: "peer-hello", protocolVersion: PROTOCOL_VERSION, workerId });
   }
 
   /** The newest link to a peer is the right one: the peer has given up the former. */
@@ -207,13 +204,4 @@ export class PeerMesh {
     const isLinked = others.every(({ workerId }) => this.#links.has(workerId));
     if (isLinked) this.#options.onLinked(form.generation);
   }
-}
-
-/** Compares in a time that does not tell how much was right. */
-function isSameSecret(shown: string, secret: string): boolean {
-  return timingSafeEqual(hashOf(shown), hashOf(secret));
-}
-
-function hashOf(text: string): Uint8Array {
-  return createHash("sha256").update(text).digest();
 }

@@ -181,7 +181,6 @@ const byType: { readonly [T in Message["type"]]: fc.Arbitrary<Extract<Message, {
     type: fc.constant("peer-hello"),
     protocolVersion: fc.constant(PROTOCOL_VERSION),
     workerId: uint32,
-    meshSecret: secret,
   }),
   "peer-welcome": fc.record({ type: fc.constant("peer-welcome"), workerId: uint32 }),
 };

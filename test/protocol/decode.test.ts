@@ -210,7 +210,8 @@ const spoilt: readonly (readonly [Message["type"], Record<string, unknown>, RegE
   ["assign", { tokens: [1, 2] }, /assign\.tokens is a list of 2, but must be bytes/],
   ["evaluate", { tokens: new Uint8Array(4) }, /evaluate\.tokens is 4 bytes, but must be/],
   ["reject", { code: "bad code" }, /reject\.code is "bad code"/],
-  ["peer-hello", { meshSecret: "x".repeat(257) }, /peer-hello\.meshSecret/],
+  ["peer-hello", { workerId: -1 }, /peer-hello\.workerId is -1/],
+  ["welcome", { meshSecret: "x".repeat(257) }, /welcome\.meshSecret/],
   ["commit", { type: "comit" }, /the message's type is "comit"/],
   ["commit", { type: "toString" }, /the message's type is "toString"/],
 ];

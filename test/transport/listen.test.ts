@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
-import { type ClientOptions, WebSocket } from "ws";
 import type { Link } from "../../src/protocol/link.ts";
 import { dial } from "../../src/transport/dial.ts";
 import { listen } from "../../src/transport/listen.ts";
 import { FakeClock } from "../fake-clock.ts";
+import { type CallerOptions, webSocketTo } from "./caller.ts";
 
 const refuseLinks = (link: Link) => link.close("not wanted");
 const LOOPBACK = { host: "127.0.0.1", port: 0, onLink: refuseLinks };
@@ -72,17 +72,15 @@ function closeOf(socket: Socket): Promise<void> {
   return new Promise((resolve) => void socket.once("close", () => resolve()));
 }
 
+type Caller = CallerOptions & { readonly token?: string };
+
 /** What a caller sends with its upgrade request, and the HTTP status that it gets. */
-const callers: readonly (readonly [
-  string,
-  { path?: string; protocol?: string } & ClientOptions,
-  number,
-])[] = [
-  ["shows no token", { headers: {} }, 401],
-  ["shows a wrong token", { headers: { Authorization: "Bearer tokem" } }, 401],
-  ["shows the beginning of the token", { headers: { Authorization: "Bearer toke" } }, 401],
-  ["shows the token and more", { headers: { Authorization: "Bearer tokens" } }, 401],
-  ["shows the token in another scheme", { headers: { Authorization: "Basic token" } }, 401],
+const callers: readonly (readonly [string, Caller, number])[] = [
+  ["proves nothing", { headers: {} }, 401],
+  ["holds another token", { token: "tokem" }, 401],
+  ["holds the beginning of the token", { token: "toke" }, 401],
+  ["holds the token and more", { token: "tokens" }, 401],
+  ["shows the token instead of proving it", { headers: { Authorization: "Bearer token" } }, 401],
   ["is a page in a browser", { origin: "https://example.org" }, 403],
   ["is a page on this machine", { origin: "http://localhost:4000" }, 403],
   ["asks for another path", { path: "/admin" }, 404],
@@ -94,11 +92,8 @@ test.each(callers)("a caller that %s is turned away", async (_name, caller, stat
   const warnings: string[] = [];
   const log = { info: () => undefined, warn: (message: string) => void warnings.push(message) };
   await using listener = await listen({ ...LOOPBACK, token: "token", log });
-  const { path = "/", protocol = "smallinit", ...options } = caller;
-  const client = new WebSocket(`ws://127.0.0.1:${listener.port}${path}`, protocol, {
-    headers: { Authorization: "Bearer token" },
-    ...options,
-  });
+  const { token = "token", ...options } = caller;
+  const client = await webSocketTo(listener.port, token, options);
   const [error] = (await once(client, "error")) as [Error];
   expect(error.message).toContain(String(status));
   expect(warnings).toHaveLength(1);

@@ -176,6 +176,7 @@ describe("a listener with TLS", () => {
       hear = resolve;
     });
     await using listener = await listen({
+      token: "token",
       ...{ ...LOOPBACK, tls, clock, handshakeMs: 1000 },
       onLink: (link) => link.listen({ ...deaf, onMessage: hear }),
     });

@@ -2,11 +2,18 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { WebSocket } from "ws";
+import type { WebSocket } from "ws";
 import { encodeMessage, encodeTensorHeader } from "../../src/protocol/encode.ts";
 import { MAX_MESSAGE_BYTES } from "../../src/protocol/limits.ts";
 import { type Message, PROTOCOL_VERSION } from "../../src/protocol/messages.ts";
+import {
+  EXAMPLE_GUESS,
+  EXAMPLE_QUESTION,
+  EXAMPLE_UPGRADE,
+  requestOf,
+} from "../../src/transport/handshake-examples.ts";
 import { parseJoinUrl } from "../../src/transport/join-url.ts";
+import { webSocketTo } from "../transport/caller.ts";
 import {
   eventsOf,
   SMALL_RUN,
@@ -48,10 +55,8 @@ const strangers: readonly (readonly [string, string | Buffer])[] = [
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1099511627776\r\n\r\nabc",
   ],
   [
-    "guesses the token",
-    "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
-      "Sec-WebSocket-Protocol: smallinit\r\nAuthorization: Bearer the-token\r\n\r\n",
+    "guesses a proof",
+    Buffer.concat([EXAMPLE_QUESTION, requestOf([...EXAMPLE_UPGRADE, EXAMPLE_GUESS])]),
   ],
 ];
 
@@ -117,10 +122,9 @@ const traitors: readonly (readonly [
   ],
 ];
 
-/** A WebSocket that shows the token. */
+/** A WebSocket of somebody who has the token. */
 async function traitorTo(port: number): Promise<WebSocket> {
-  const headers = { Authorization: `Bearer ${TOKEN}` };
-  const webSocket = new WebSocket(`ws://127.0.0.1:${port}/`, "smallinit", { headers });
+  const webSocket = await webSocketTo(port, TOKEN);
   webSocket.on("error", () => undefined);
   await once(webSocket, "open");
   return webSocket;

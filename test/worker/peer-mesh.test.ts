@@ -8,7 +8,6 @@ import { PeerMesh } from "../../src/worker/peer-mesh.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { memoryLinks, type Post, promptPost } from "../memory-link.ts";
 
-const SECRET = "secret-of-the-run";
 /** The same strings, in any order, none twice. */
 const sameAs = (strings: readonly string[]) => ({
   size: strings.length,
@@ -18,6 +17,7 @@ const FRAME: TensorFrame = {
   ...({ kind: "sum", vector: 0, generation: 1, step: 7, elements: "f32" } as const),
   ...{ offset: 0, lo: 0, hi: 0, payload: new Uint8Array(4) },
 };
+const deaf = { onMessage: () => undefined, onTensor: () => undefined, onClose: () => undefined };
 const settle = async () => {
   for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
 };
@@ -34,15 +34,15 @@ class World {
   /** One for each call; nothing gets through where somebody is frozen. */
   readonly lines: { isStill: boolean }[] = [];
 
-  add(id: number, secret = SECRET): PeerMesh {
+  add(id: number): PeerMesh {
     const mesh = new PeerMesh({
       clock: this.clock,
-      dialPeer: ({ port }, label) => this.#dial(port, label, id),
+      dialPeer: ({ port }, peerId) => this.#dial(port, `worker ${peerId}`, id),
       onFrame: (peerId, { step }) => this.frames.push(`${id} hears ${peerId}: ${step}`),
       onLinked: (generation) => this.linked.push(`${id} in ${generation}`),
       onLost: (generation, peerId) => this.lost.push(`${id} lost ${peerId} in ${generation}`),
     });
-    mesh.introduce(id, secret);
+    mesh.introduce(id);
     this.meshes.set(id, mesh);
     return mesh;
   }
@@ -174,6 +174,20 @@ describe("a mesh", () => {
     expect(sameAs(world.linked.slice(2))).toEqual(sameAs(["0 in 2", "1 in 2"]));
   });
 
+  test("reports the member that answers a call with nothing, in time", async () => {
+    const world = worldOf(1);
+    const mute = { accept: (link: Link) => link.listen(deaf) };
+    world.meshes.set(0, mute as PeerMesh);
+    world.meshes.get(1)?.link(world.form(1, [0, 1]));
+    await settle();
+    world.clock.advance(9_999);
+    await settle();
+    expect(world.lost).toEqual([]);
+    world.clock.advance(1);
+    await settle();
+    expect(world.lost).toEqual(["1 lost 0 in 1"]);
+  });
+
   test("reports the member that cannot be reached", async () => {
     const world = worldOf(1);
     world.linkAll(1, [0, 1]);
@@ -185,9 +199,8 @@ describe("a mesh", () => {
 describe("a caller", () => {
   const hello = { type: "peer-hello", protocolVersion: PROTOCOL_VERSION, workerId: 5 } as const;
   test.each([
-    ["with another secret", { ...hello, meshSecret: "guessed" }],
-    ["of another protocol", { ...hello, meshSecret: SECRET, protocolVersion: 0 }],
-    ["that claims to be ourselves", { ...hello, meshSecret: SECRET, workerId: 0 }],
+    ["of another protocol", { ...hello, protocolVersion: 0 }],
+    ["that claims to be ourselves", { ...hello, workerId: 0 }],
     ["that says something else", { type: "finish", reason: "trick" } as const],
   ])("%s is turned away", async (_name, message) => {
     const mesh = worldOf(0).meshes.get(0);
