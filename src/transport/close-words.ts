@@ -14,7 +14,7 @@ const NO_CLOSE_FRAME = 1006;
 export function closeReason(code: number, reason: Buffer): string {
   if (code === NO_CLOSE_FRAME) return "connection lost";
   // The text is the peer's and may be shown in a terminal.
-  const text = reason.toString().replaceAll(/[\p{Cc}\p{Cf}]+/gu, " ");
+  const text = reason.toString().replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ");
   return text === "" ? "closed by peer" : `closed by peer: ${text}`;
 }
 

@@ -185,11 +185,26 @@ export interface PeerEndpoint {
   readonly port: number;
 }
 
+/** Bytes of a request's headers: an upgrade has about 500. */
+const HEADER_BYTES_MAX = 4096;
+
+/** Requests of a connection that are no upgrade: one to be challenged, and the last. */
+const NUM_REQUESTS_MAX = 2;
+
 /** A web server, with TLS or without. */
 function serverWith(tls: Credentials | undefined, answer: RequestListener): Server {
-  if (tls === undefined) return createServer(answer);
-  const { certificate: cert, key } = tls;
-  return createTlsServer({ cert, key, minVersion: "TLSv1.3" }, answer);
+  const server =
+    tls === undefined
+      ? createServer({ maxHeaderSize: HEADER_BYTES_MAX }, answer)
+      : createTlsServer(
+          {
+            ...{ cert: tls.certificate, key: tls.key, minVersion: "TLSv1.3" },
+            maxHeaderSize: HEADER_BYTES_MAX,
+          },
+          answer,
+        );
+  server.maxRequestsPerSocket = NUM_REQUESTS_MAX;
+  return server;
 }
 
 function turnAway(socket: Duplex, status: number): void {

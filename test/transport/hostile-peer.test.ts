@@ -117,6 +117,11 @@ const attacks: readonly (readonly [
     (client) => client.close(1000, "a\u001b[2Jb"),
     "closed by peer: a [2Jb",
   ],
+  [
+    "closes with a separator of lines",
+    (client) => client.close(1000, "a\u2028b"),
+    "closed by peer: a b",
+  ],
 ];
 
 test.each(attacks)("a peer that %s is dropped with a reason", async (_name, attack, reason) => {

@@ -127,8 +127,11 @@ test("more links than allowed are turned away", async () => {
 
 describe("a connection", () => {
   /** What a plain TCP client hears until the listener hangs up. */
-  async function answerTo(bytes: string) {
-    await using listener = await listen(LOOPBACK);
+  async function answerTo(bytes: string, token?: string) {
+    await using listener = await listen({
+      ...LOOPBACK,
+      ...(token === undefined ? {} : { token }),
+    });
     const socket = connect(listener.port, "127.0.0.1");
     let answer = "";
     socket.on("data", (data) => {
@@ -145,6 +148,16 @@ describe("a connection", () => {
     const answer = await answerTo("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     expect(answer).toMatch(/^HTTP\/1\.1 426 /);
     expect(answer).toContain("This is a smallinit server.");
+  });
+
+  test("that asks again and again is answered twice and hung up on", async () => {
+    const answer = await answerTo("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(50), "token");
+    expect(answer.match(/^HTTP\/1\.1 401 /gm)).toHaveLength(2);
+  });
+
+  test("that sends more than 4 KiB of headers is cut", async () => {
+    const headers = `X: ${"x".repeat(4096)}\r\n`;
+    expect(await answerTo(`HEAD / HTTP/1.1\r\nHost: a\r\n${headers}\r\n`, "token")).toBe("");
   });
 
   test("that sends nonsense is cut", async () => {
