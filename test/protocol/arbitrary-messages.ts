@@ -188,11 +188,6 @@ const byType: { readonly [T in Message["type"]]: fc.Arbitrary<Extract<Message, {
 /** Any valid message. */
 export const anyMessage: fc.Arbitrary<Message> = fc.oneof(...Object.values(byType));
 
-/** One valid message of each type, the same at every call. */
-export const oneOfEach: readonly Message[] = Object.values(byType).flatMap((each) =>
-  fc.sample<Message>(each, { numRuns: 1, seed: 1 }),
-);
-
 /** Any valid tensor frame. */
 export const anyFrame: fc.Arbitrary<TensorFrame> = fc
   .record({
