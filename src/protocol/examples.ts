@@ -29,7 +29,7 @@ export const EXAMPLE_MESSAGES: {
     peerPort: 41_234,
     peerHost: "10.0.0.7",
     peerFingerprint: "f".repeat(43),
-    held: { runId: "run-1", step: 812, digest, hasSum: true },
+    held: { runId: "run-1", step: 812, digest, sumGeneration: 3 },
   },
   prepared: {
     ...{ type: "prepared", step: 0, digest, engine: "onnx", device: "cpu", runtime: "ort 1.30" },
@@ -43,7 +43,7 @@ export const EXAMPLE_MESSAGES: {
   computed: { type: "computed", ...moment },
   ready: {
     ...{ type: "ready", ...moment, lossSum: 123.5, gradientNorm: Number.NaN, computeMs: 41 },
-    ...{ exchangeMs: 9.25, badLeaf: 2, audited: [{ leaf: 2, digest }] },
+    ...{ exchangeMs: 9.25, badLeaf: 2, lateFrames: 5, audited: [{ leaf: 2, digest }] },
   },
   digest: { type: "digest", step: 812, digest },
   evaluated: { type: "evaluated", evaluationId: 4, batchIndex: 7, lossSum: 99.5 },
