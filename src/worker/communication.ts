@@ -84,7 +84,7 @@ export class Communication {
   /** The link to the coordinator has ended: the fleet is given up, the state is kept. */
   #onLost(): void {
     this.#form = undefined;
-    this.#attached?.desk.abort();
+    void this.#attached?.desk.abort();
     this.#mesh.close("the coordinator is lost");
     // Who was not welcome yet has nothing to keep, and nobody who could tell.
     if (this.#welcome === undefined) this.#line.reconnect(undefined);
@@ -231,10 +231,12 @@ export class Communication {
 
   #onForm(form: Form): void {
     this.#form = form;
-    this.#attached?.desk.abort();
+    const { generation } = form;
+    const aborted = this.#attached?.desk.abort() ?? Promise.resolve();
     this.#options.tell({ type: "work", message: form });
+    void aborted.then(() => this.#options.tell({ type: "let-go", generation }));
     if (this.#attached?.map.allReduce === "star") {
-      this.#say({ type: "linked", generation: form.generation });
+      this.#say({ type: "linked", generation });
     } else {
       this.#mesh.link(form);
     }
@@ -318,7 +320,7 @@ export class Communication {
   #end(reason: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#attached?.desk.abort();
+    void this.#attached?.desk.abort();
     this.#mesh.close(reason);
     this.#line.close(reason);
     this.#options.onEnd();

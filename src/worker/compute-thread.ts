@@ -16,6 +16,7 @@ import {
   orphaned,
   type Task,
   take,
+  takeLetGo,
   takeReplay,
   takeSum,
   taskDone,
@@ -155,6 +156,9 @@ export class ComputeThread {
         return;
       case "restored":
         this.begin(message.step);
+        return;
+      case "let-go":
+        this.#state = takeLetGo(this.#state, message.generation);
         return;
       case "coordinator-lost":
         this.#state = orphaned(this.#state);

@@ -39,6 +39,8 @@ export class ExchangeDesk {
   /** Everything that touches the exchange goes through here, one after another. */
   #queue: Promise<void> = Promise.resolve();
   #exchange: Exchange | undefined;
+  /** What was to be opened before the newest is not opened any more. */
+  #numAborts = 0;
   readonly #profiler: Profiler;
   /** Since when there is nothing to do but to wait for frames; undefined before our first partial. */
   #idleSinceMs: number | undefined;
@@ -59,12 +61,15 @@ export class ExchangeDesk {
 
   /** Opens the exchange of a moment: the sum buffer is free. */
   begin(moment: Moment, ranges: readonly LeafRange[], fleet: Fleet): void {
-    this.#enqueue(() => this.#open(moment, ranges, fleet));
+    const numAborts = this.#numAborts;
+    void this.#enqueue(() => {
+      if (numAborts === this.#numAborts) this.#open(moment, ranges, fleet);
+    });
   }
 
   /** A node of our own is done. */
   addPartial({ generation, step }: Moment, node: LeafRange, byteOffset: number): void {
-    this.#enqueue(() => {
+    void this.#enqueue(() => {
       const { kernels, map } = this.#options;
       const plan = this.#exchange?.plan;
       if (plan?.generation !== generation || plan.step !== step) return;
@@ -76,13 +81,16 @@ export class ExchangeDesk {
     });
   }
 
-  /** Stops the open exchange: its generation is over. */
-  abort(): void {
-    const exchange = this.#exchange;
-    if (exchange === undefined) return;
-    // At once, so that nothing is read or written any more; the next one waits until all has left.
-    const aborted = exchange.abort();
-    this.#enqueue(() => aborted);
+  /**
+   * Stops the open exchange, and what is about to open: their generation is over.
+   *
+   * @returns a promise kept when no buffer of theirs is read or written any more.
+   */
+  abort(): Promise<void> {
+    this.#numAborts++;
+    // At once, so that little is read any more; the next one waits until all has left.
+    void this.#exchange?.abort();
+    return this.#enqueue(() => this.#exchange?.abort());
   }
 
   /** A frame of a peer, for the open exchange or a later one. */
@@ -161,7 +169,8 @@ export class ExchangeDesk {
     return new FrameMailbox({ bytesPerPeerMax: mailboxBytesPerPeer(numParams + 1, numLeaves) });
   }
 
-  #enqueue(action: () => void | Promise<void>): void {
+  #enqueue(action: () => void | Promise<void>): Promise<void> {
     this.#queue = this.#queue.then(action);
+    return this.#queue;
   }
 }

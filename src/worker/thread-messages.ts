@@ -77,6 +77,8 @@ export type ToCompute =
   | { readonly type: "sum-sent"; readonly buffer: SharedArrayBuffer }
   /** "The gradient sum of this moment lies in `sum`." */
   | ({ readonly type: "summed" } & Moment)
+  /** "Exchanges of former generations have let go: no partial of theirs is read any more." */
+  | { readonly type: "let-go"; readonly generation: number }
   /** "The coordinator is lost: finish what it said, give up the fleet, and tell what you hold." */
   | { readonly type: "coordinator-lost" }
   /** "The snapshot has left; its buffer is yours again." */

@@ -13,6 +13,8 @@ export interface WorkState {
   /** Assignments of this generation, by step. */
   readonly assigned: ReadonlyMap<number, Assign>;
   readonly attempt: Attempt;
+  /** Exchanges of generations before this one read no partial any more. */
+  readonly letGo: number;
   /** Leaves of others in the current attempt that are still to be computed, to compare. */
   readonly numAudits: number;
   readonly commit: Commit | undefined;
@@ -54,7 +56,7 @@ export type Task =
 export function initialWorkState(step: number): WorkState {
   return {
     ...{ generation: 0, step, memberIndex: -1, assigned: new Map(), attempt: "none" },
-    numAudits: 0,
+    ...{ letGo: 0, numAudits: 0 },
     ...{ commit: undefined, evaluations: [], replay: undefined },
     ...{ snapshots: [], isSnapshotLeaving: false },
     ...{ isOrphan: false, sumGeneration: undefined },
@@ -135,6 +137,11 @@ export function takeSum(state: WorkState, { generation, step }: Moment): WorkSta
   return isCurrent && state.attempt === "exchanging" ? { ...state, attempt: "summed" } : state;
 }
 
+/** The exchanges of generations before this one have let go of the partials' buffers. */
+export function takeLetGo(state: WorkState, generation: number): WorkState {
+  return { ...state, letGo: Math.max(state.letGo, generation) };
+}
+
 /** The sum of a step that others have committed lies there. Not for members, nor for another step. */
 export function takeReplay(state: WorkState, step: number): WorkState {
   if (state.memberIndex === -1 && state.step === step) {
@@ -168,6 +175,8 @@ export function nextTask(state: WorkState): Task | undefined {
   if (evaluate !== undefined) return { type: "evaluate", evaluate };
   if (attempt === "computing") return { type: "leaf" };
   const assign = state.assigned.get(step);
+  // A former generation's exchange may still send from the buffers that leaves go into.
+  if (state.letGo < state.generation) return undefined;
   if (attempt === "none" && assign !== undefined) return { type: "begin", assign };
   return undefined;
 }

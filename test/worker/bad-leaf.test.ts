@@ -54,6 +54,7 @@ async function reportOf(harm: Harm): Promise<Ready> {
       type: "work",
       message: { type: "form", ...moment, members: [{ workerId: 0 }] },
     });
+    compute.hear({ type: "let-go", generation: 1 });
     compute.hear({
       type: "work",
       message: { type: "assign", ...moment, ranges: [{ lo: 0, hi: 4 }], tokens },

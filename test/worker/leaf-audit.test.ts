@@ -63,6 +63,7 @@ async function auditedStep(audit: readonly number[], tokens: readonly number[]) 
     const moment = { generation: 1, step: 0 };
     const bytes = new Uint8Array(Int32Array.from(tokens.flatMap((token) => [token, 1, 1])).buffer);
     compute.hear({ type: "work", message: { type: "form", ...moment, members } });
+    compute.hear({ type: "let-go", generation: 1 });
     compute.hear({
       type: "work",
       message: { type: "assign", ...moment, ranges, tokens: bytes, audit },

@@ -5,6 +5,7 @@ import {
   leavesDone,
   nextTask,
   take,
+  takeLetGo,
   takeReplay,
   takeSum,
   taskDone,
@@ -32,8 +33,12 @@ const evaluate: Evaluate = {
 };
 
 type Asked = Parameters<typeof take>[1];
+/** The state after these words; nothing is being sent when the members change. */
 const asked = (state: WorkState, ...messages: readonly Asked[]) =>
-  messages.reduce((before, message) => take(before, message, SELF), state);
+  messages.reduce((before, message) => {
+    const after = take(before, message, SELF);
+    return message.type === "form" ? takeLetGo(after, message.generation) : after;
+  }, state);
 
 /** The state after the next task, which must be of this type. */
 function done(state: WorkState, type: string): WorkState {
@@ -105,6 +110,14 @@ describe("a new generation", () => {
     expect(nextTask(formed)).toBeUndefined();
     expect(nextTask(asked(formed, assign(1, 0)))).toBeUndefined();
     expect(nextTask(asked(formed, assign(2, 0)))?.type).toBe("begin");
+  });
+
+  test("begins no step while partials of the former one are still being sent", () => {
+    const begun = done(asked(initialWorkState(0), form(1, 0), assign(1, 0)), "begin");
+    const formed = take(begun, form(2, 0), SELF);
+    const waiting = asked(takeLetGo(formed, 1), assign(2, 0));
+    expect(nextTask(waiting)).toBeUndefined();
+    expect(nextTask(takeLetGo(waiting, 2))?.type).toBe("begin");
   });
 
   test("leaves a commit standing that was said before it", () => {
