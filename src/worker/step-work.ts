@@ -62,9 +62,7 @@ export class StepWork {
     // Before its buffer becomes a node's.
     this.#audit.note(leaf, this.#fold.nextBuffer());
     const foldStartMs = profiler.now();
-    const partial = this.#fold.endLeaf();
-    if (partial !== undefined) {
-      const { node, vector } = partial;
+    for (const { node, vector } of this.#fold.endLeaf()) {
       const { byteOffset } = vector;
       tell({ type: "partial", generation, step, node, byteOffset });
     }

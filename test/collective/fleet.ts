@@ -103,8 +103,7 @@ export function compute(
   function nextLeaf(): void {
     if (fold.nextLeaf === undefined) return;
     fold.nextBuffer().set(leaves[fold.nextLeaf] ?? []);
-    const partial = fold.endLeaf();
-    if (partial !== undefined) exchange.addPartial(partial.node, partial.vector);
+    for (const { node, vector } of fold.endLeaf()) exchange.addPartial(node, vector);
     between(nextLeaf);
   }
   between(nextLeaf);
