@@ -235,6 +235,7 @@ export const MESSAGE_CHECKS: {
     ranges,
     tokens,
     audit: { optional: list(leafIndex, MAX_AUDITED_LEAVES) },
+    keep: { optional: flag },
   }),
   commit: object<Commit>({
     type: type("commit"),

@@ -228,6 +228,8 @@ export interface Assign extends Moment {
    * are not part of your partials.
    */
   readonly audit?: readonly number[];
+  /** This step was begun before: what you have computed of your leaves since then counts. Missing: nothing does. */
+  readonly keep?: boolean;
 }
 
 /** "All hold the sum of `step`: it counts. Update." Or, with `skip`: go on without an update. */

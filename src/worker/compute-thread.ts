@@ -287,12 +287,14 @@ export class ComputeThread {
     const startMs = this.#profiler.now();
     const range = defined(ranges[this.#state.memberIndex], "this member's leaves");
     const isVoid = () => generation !== this.#state.generation;
+    const former = assign.keep === true && this.#state.hasLeaves ? this.#work : undefined;
     this.#work = new StepWork({
-      ...{ assign, range, trainer, profiler: this.#profiler, isVoid },
+      ...{ assign, range, former, trainer, profiler: this.#profiler, isVoid },
       tell: (message) => tell(message),
     });
     tell({ type: "begin", generation, step, ranges });
     this.#state = taskDone(this.#state, { type: "begin", assign });
+    this.#work.takeKept();
     this.#profiler.end("begin", startMs);
     this.#endLeaves(this.#work);
   }

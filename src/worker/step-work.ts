@@ -1,7 +1,7 @@
 import { defined } from "../base/assert.ts";
 import type { Profiler } from "../base/profiler.ts";
-import type { LeafFold } from "../collective/leaf-fold.ts";
-import type { Assign, LeafRange, Ready } from "../protocol/messages.ts";
+import type { LeafFold, Partial } from "../collective/leaf-fold.ts";
+import type { Assign, AuditedLeaf, LeafRange, Ready } from "../protocol/messages.ts";
 import { LeafAudit } from "./leaf-audit.ts";
 import type { ToCommunication } from "./thread-messages.ts";
 import { areFinite, type Trainer } from "./trainer.ts";
@@ -11,29 +11,63 @@ export interface StepWorkOptions {
   readonly assign: Assign;
   /** This member's leaves of it. */
   readonly range: LeafRange;
+  /** The attempt before this one at the same step, when what it has computed counts. */
+  readonly former: StepWork | undefined;
   readonly trainer: Trainer;
   readonly profiler: Profiler;
   /**
-   * Whether a new generation has been heard: what was under way counts for nothing, and is told to nobody.
+   * Whether a new generation has been heard: what was under way is told to nobody, though another attempt may
+   * keep it.
    */
   isVoid(): boolean;
   /** To the communication thread. */
   tell(message: ToCommunication): void;
 }
 
+/** What an attempt leaves to the next. */
+interface Kept {
+  readonly partials?: readonly Partial[];
+  readonly audited?: readonly AuditedLeaf[];
+}
+
 /** One try at one step: a member's leaves, those it audits, and its report. */
 export class StepWork {
-  readonly #options: StepWorkOptions;
+  readonly #options: Omit<StepWorkOptions, "former">;
   readonly #fold: LeafFold;
   readonly #audit: LeafAudit;
   #computeMs = 0;
   #computedAtMs = 0;
+  /** Whether the fold's buffers have been used for something else. */
+  #isOverwritten: boolean = false;
 
-  constructor(options: StepWorkOptions) {
+  constructor({ former, ...options }: StepWorkOptions) {
     const { assign, range, trainer } = options;
     this.#options = options;
-    this.#fold = trainer.beginFold(range);
-    this.#audit = new LeafAudit(assign, range);
+    const { partials = [], audited = [] } = former?.keptFor(assign, range) ?? {};
+    this.#fold = trainer.beginFold(range, partials);
+    this.#audit = new LeafAudit(assign, range, audited);
+  }
+
+  /**
+   * The sums of nodes within `range` that another attempt need not compute, and what was found in the audited
+   * leaves of these when they were computed: that is what others are compared with. A node with a leaf that is
+   * audited now and was not then is not kept.
+   */
+  keptFor({ audit = [] }: Assign, range: LeafRange): Kept {
+    if (this.#isOverwritten) return {};
+    const { found } = this.#audit;
+    const unknown = audit.filter((leaf) => !found.some((one) => one.leaf === leaf));
+    const partials = this.#fold.held.filter(({ node }) => {
+      const isWithin = range.lo <= node.lo && node.hi <= range.hi;
+      return isWithin && !unknown.some((leaf) => isLeafOf(node, leaf));
+    });
+    const isKept = (leaf: number) => partials.some(({ node }) => isLeafOf(node, leaf));
+    return { partials, audited: found.filter(({ leaf }) => isKept(leaf)) };
+  }
+
+  /** Takes in what is kept of a former attempt: once, before the first leaf. */
+  takeKept(): void {
+    this.#tellPartials(this.#fold.takeKept());
   }
 
   /** Whether a leaf of its own is left; none at once with more workers than leaves. */
@@ -50,23 +84,29 @@ export class StepWork {
 
   /** Computes the next leaf, and tells the node that it completes. */
   async leaf(): Promise<void> {
-    const { assign, range, trainer, profiler, tell } = this.#options;
-    const { generation, step, tokens } = assign;
+    const { assign, range, trainer, profiler } = this.#options;
+    const { tokens } = assign;
     const leaf = defined(this.#fold.nextLeaf, "the next leaf");
     const startMs = performance.now();
     const leafStartMs = profiler.now();
     await trainer.leaf(tokens, leaf - range.lo, this.#fold.nextBuffer());
     profiler.end("leaf", leafStartMs, leaf);
     this.#computeMs += performance.now() - startMs;
-    if (this.#options.isVoid()) return;
     // Before its buffer becomes a node's.
     this.#audit.note(leaf, this.#fold.nextBuffer());
     const foldStartMs = profiler.now();
-    for (const { node, vector } of this.#fold.endLeaf()) {
+    this.#tellPartials(this.#fold.endLeaf());
+    profiler.end("tree fold", foldStartMs, leaf);
+  }
+
+  #tellPartials(partials: readonly Partial[]): void {
+    const { assign, isVoid, tell } = this.#options;
+    const { generation, step } = assign;
+    if (isVoid()) return;
+    for (const { node, vector } of partials) {
       const { byteOffset } = vector;
       tell({ type: "partial", generation, step, node, byteOffset });
     }
-    profiler.end("tree fold", foldStartMs, leaf);
   }
 
   /** Computes a leaf of others: its digest is reported, its gradient is part of no sum. */
@@ -100,9 +140,14 @@ export class StepWork {
   /** Computes this worker's leaves once more, to name one: a sum tells nothing of its terms. */
   async #findBadLeaf(): Promise<number | undefined> {
     const { assign, range, trainer } = this.#options;
+    this.#isOverwritten = true;
     for (let leaf = range.lo; leaf < range.hi; leaf++) {
       if (!(await trainer.isLeafFinite(assign.tokens, leaf - range.lo))) return leaf;
     }
     return undefined;
   }
+}
+
+function isLeafOf({ lo, hi }: LeafRange, leaf: number): boolean {
+  return lo <= leaf && leaf < hi;
 }

@@ -2,7 +2,7 @@ import { defined } from "../base/assert.ts";
 import { digestOf } from "../base/digest.ts";
 import { noProfiler, type Profiler } from "../base/profiler.ts";
 import type { TensorPlace } from "../base/tensor-place.ts";
-import { LeafFold } from "../collective/leaf-fold.ts";
+import { LeafFold, type Partial } from "../collective/leaf-fold.ts";
 import { type Configuration, leavesPerStep, modelOf } from "../configuration/configuration.ts";
 import type { Engine } from "../engine/engine.ts";
 import { initialParameters } from "../model/initial-parameters.ts";
@@ -105,11 +105,15 @@ export class Trainer {
     await this.leaf(tokens, 0, defined(memory.foldBuffers[0], "a buffer for a leaf"));
   }
 
-  /** Begins to fold the gradients of some leaves; the former fold's buffers are taken. */
-  beginFold(range: LeafRange): LeafFold {
+  /**
+   * Begins to fold the gradients of some leaves; the former fold's buffers are taken.
+   *
+   * @param kept what is kept of the former fold, when that was of the same step.
+   */
+  beginFold(range: LeafRange, kept: readonly Partial[] = []): LeafFold {
     const { configuration, memory } = this.#options;
     const { foldBuffers: buffers, kernels } = memory;
-    return new LeafFold({ range, numLeaves: leavesPerStep(configuration), buffers, kernels });
+    return new LeafFold({ range, numLeaves: leavesPerStep(configuration), buffers, kernels, kept });
   }
 
   /**

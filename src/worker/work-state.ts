@@ -13,6 +13,8 @@ export interface WorkState {
   /** Assignments of this generation, by step. */
   readonly assigned: ReadonlyMap<number, Assign>;
   readonly attempt: Attempt;
+  /** Whether the fold's buffers have leaves of `step`, computed in this attempt or in a former one. */
+  readonly hasLeaves: boolean;
   /** Exchanges of generations before this one read no partial any more. */
   readonly letGo: number;
   /** Leaves of others in the current attempt that are still to be computed, to compare. */
@@ -56,7 +58,7 @@ export type Task =
 export function initialWorkState(step: number): WorkState {
   return {
     ...{ generation: 0, step, memberIndex: -1, assigned: new Map(), attempt: "none" },
-    ...{ letGo: 0, numAudits: 0 },
+    ...{ hasLeaves: false, letGo: 0, numAudits: 0 },
     ...{ commit: undefined, evaluations: [], replay: undefined },
     ...{ snapshots: [], isSnapshotLeaving: false },
     ...{ isOrphan: false, sumGeneration: undefined },
@@ -194,21 +196,16 @@ export function taskDone(state: WorkState, task: Task): WorkState {
       const assigned = new Map(state.assigned);
       assigned.delete(state.step);
       const step = state.step + 1;
-      return {
-        ...state,
-        assigned,
-        step,
-        attempt: "none",
-        commit: undefined,
-        sumGeneration: undefined,
-      };
+      const none = { commit: undefined, sumGeneration: undefined, hasLeaves: false };
+      return { ...state, assigned, step, attempt: "none", ...none };
     }
     case "begin": {
       const { audit = [], ranges } = task.assign;
       const range = defined(ranges[state.memberIndex], "this member's leaves");
       const numAudits = othersOf(audit, range).length;
       // The exchange takes the buffer of the sum.
-      return { ...state, attempt: "computing", sumGeneration: undefined, numAudits };
+      const none = { sumGeneration: undefined, hasLeaves: true };
+      return { ...state, attempt: "computing", ...none, numAudits };
     }
     case "audit":
       return { ...state, numAudits: state.numAudits - 1 };

@@ -159,6 +159,7 @@ const byType: { readonly [T in Message["type"]]: fc.Arbitrary<Extract<Message, {
       ranges,
       tokens: wholeFloats(50),
       audit: fc.array(fc.nat(1000), { maxLength: 4 }),
+      keep: fc.boolean(),
     },
     { requiredKeys: ["type", "generation", "step", "ranges", "tokens"] },
   ),

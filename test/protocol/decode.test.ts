@@ -233,7 +233,7 @@ test.each(spoilt)("refuses a %s with %j, saying so", (type, fields, expected) =>
 /** Fields that may be missing. */
 const OPTIONAL = new Set([
   ...["hello.peerHost", "hello.peerFingerprint", "hello.held", "welcome.address"],
-  ...["ready.badLeaf", "ready.lateFrames", "ready.audited", "assign.audit"],
+  ...["ready.badLeaf", "ready.lateFrames", "ready.audited", "assign.audit", "assign.keep"],
 ]);
 
 test("refuses every message without any one of its fields, but for optional ones", () => {

@@ -4,6 +4,7 @@ import {
   initialWorkState,
   leavesDone,
   nextTask,
+  orphaned,
   take,
   takeLetGo,
   takeReplay,
@@ -118,6 +119,15 @@ describe("a new generation", () => {
     const waiting = asked(takeLetGo(formed, 1), assign(2, 0));
     expect(nextTask(waiting)).toBeUndefined();
     expect(nextTask(takeLetGo(waiting, 2))?.type).toBe("begin");
+  });
+
+  test("leaves the leaves of its step where they are, until that has an update", () => {
+    expect(asked(initialWorkState(0), form(1, 0), assign(1, 0)).hasLeaves).toBe(false);
+    const formed = asked(readyAtStep0(), form(2, 0), assign(2, 0));
+    expect(formed.hasLeaves).toBe(true);
+    const ready = readyAtStep0();
+    expect(done(asked(ready, commit(1, 0)), "update").hasLeaves).toBe(false);
+    expect(done(orphaned(ready), "hold").hasLeaves).toBe(false);
   });
 
   test("leaves a commit standing that was said before it", () => {
