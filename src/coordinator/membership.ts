@@ -3,13 +3,14 @@ import type { Form, Linked } from "../protocol/messages.ts";
 import { returnBatches } from "./evaluation.ts";
 import { goBack } from "./go-back.ts";
 import { holdingsOf } from "./holdings-of.ts";
+import { sharesToKeep } from "./keep-shares.ts";
 import { recordCommits } from "./record-commits.ts";
 import { dropFromDigests, dropFromSnapshot } from "./snapshot.ts";
 import { emit, nameOf, record, say, setStanding, type Turn, update, withoutEntry } from "./turn.ts";
 
 /**
  * Makes `memberIds` the fleet of a new generation. Ends any step under way: it is assigned again, and
- * since nobody updates before a commit, its result is the same bits.
+ * since nobody updates before a commit, its result is the same bits. Who stays keeps what it has computed.
  */
 export function formFleet(turn: Turn, memberIds: readonly number[]): void {
   recordCommits(turn);
@@ -19,7 +20,7 @@ export function formFleet(turn: Turn, memberIds: readonly number[]): void {
   const generation = state.generation + 1;
   update(turn, {
     ...{ generation, members, hasBegun: true, assignedThrough: state.step },
-    ...{ assigned: new Map(), division: undefined },
+    ...{ assigned: new Map(), kept: sharesToKeep(state, nowMs), division: undefined },
     ...{ computed: new Set(), ready: new Map(), accusations: [], peerWaits: new Map() },
     phase: { type: "linking", sinceMs: nowMs, pending: new Set(members) },
   });

@@ -49,6 +49,8 @@ function settleDispute(turn: Turn): void {
   if (majority !== undefined) {
     const reason = `has other ${what} at step ${step} than the majority`;
     loseWorkers(turn, oddIds, reason, "ERR_REPLICA_DIVERGED");
+    // Who has erred is out, and what anybody had before that was known is computed again.
+    update(turn, { kept: new Map() });
     return;
   }
   const names = oddIds.map((workerId) => nameOf(turn.state, workerId)).join(", ");
@@ -65,7 +67,7 @@ function gather(turn: Turn): void {
     update(turn, { phase: { type: "gathering", sinceMs: turn.nowMs } });
   }
   endReplay(turn);
-  update(turn, { admission: undefined, suspicion: undefined });
+  update(turn, { admission: undefined, suspicion: undefined, kept: new Map() });
   // The checkpoint being written, or not taken by the disk so far, is the newest state that is left.
   if (isSaving(turn.state)) return;
   if (isLastSaveAwaited(turn.state) && awaitLastSave(turn)) return;

@@ -46,6 +46,8 @@ export type RunEffect =
       readonly members: readonly number[];
       readonly ranges: readonly LeafRange[];
       readonly audits: readonly Audit[];
+      /** Whether members keep what they have computed of this step in a former generation. */
+      readonly keep: boolean;
     } & Moment)
   /** Sends one validation batch. */
   | {

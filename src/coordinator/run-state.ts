@@ -1,3 +1,4 @@
+import type { FormerShare } from "../collective/grow-ranges.ts";
 import type { Held, LeafRange, PeerWait, Ready, TensorShape } from "../protocol/messages.ts";
 import type { CheckpointFacts, RunOutcome } from "./run-effects.ts";
 import type { RunPlan, WorkerPlace } from "./run-plan.ts";
@@ -32,6 +33,11 @@ export interface RunState {
   readonly assignedThrough: number;
   /** How the leaves of the steps that are assigned and not committed are divided, by step. */
   readonly assigned: ReadonlyMap<number, readonly LeafRange[]>;
+  /**
+   * What workers have of the current step from a former generation's attempt, by id, the lost ones' too: they keep
+   * it. Empty: the step is done for the first time, or everything is computed again.
+   */
+  readonly kept: ReadonlyMap<number, FormerShare>;
   /** How those of the next steps are; undefined: this generation has assigned none yet. */
   readonly division: Division | undefined;
   /** What a leaf took, in ms, in each worker's newest steps, oldest first. */
@@ -377,7 +383,13 @@ export function initialRunState(
     hasBegun: false,
     isClosed: false,
     assignedThrough: step,
-    ...{ assigned: new Map(), division: undefined, leafMs: new Map(), batchMs: new Map() },
+    ...{
+      assigned: new Map(),
+      kept: new Map(),
+      division: undefined,
+      leafMs: new Map(),
+      batchMs: new Map(),
+    },
     computed: new Set(),
     ready: new Map(),
     peerWaits: new Map(),

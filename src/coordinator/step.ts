@@ -4,6 +4,7 @@ import { compareReports } from "./compare-reports.ts";
 import { divideLeaves, noteLeafTimes } from "./divide-leaves.ts";
 import { isEvaluationStep } from "./evaluation.ts";
 import { auditsAt, passesAudit, warnOfNoAuditor } from "./judge-audits.ts";
+import { divideAgain } from "./keep-shares.ts";
 import { noteLateFrames } from "./late-frames.ts";
 import { noteCommit } from "./record-commits.ts";
 import { ASSIGNED_AHEAD, type RunPlan } from "./run-plan.ts";
@@ -21,10 +22,12 @@ export function assignAhead(turn: Turn): void {
   const end = Math.min(step + ASSIGNED_AHEAD, nextPause(turn.state));
   for (let next = turn.state.assignedThrough; next < end; next++) {
     warnOfNoAuditor(turn);
-    const ranges = divideLeaves(turn);
+    const usual = divideLeaves(turn);
+    const keep = next === turn.state.step && turn.state.kept.size > 0;
+    const ranges = keep ? divideAgain(turn.state, usual) : usual;
     update(turn, { assigned: withEntry(turn.state.assigned, next, ranges) });
     const audits = auditsAt(turn.state, next);
-    emit(turn, { type: "assign", generation, step: next, members, ranges, audits });
+    emit(turn, { type: "assign", generation, step: next, members, ranges, audits, keep });
   }
   const assignedThrough = Math.max(turn.state.assignedThrough, end);
   update(turn, { assignedThrough, phase: { type: "training" } });
@@ -108,6 +111,7 @@ function commitStep(turn: Turn, { lossSum, gradientNorm }: StepSums, skip: boole
     trainLoss: skip ? state.trainLoss : loss,
     skippedInARow: skip ? state.skippedInARow + 1 : 0,
     ...{ computed: new Set(), ready: new Map(), assigned: withoutEntry(state.assigned, step) },
+    kept: new Map(),
     recentStepMs: [...state.recentStepMs, stepMs].slice(-NUM_RECENT_STEPS),
     trainedMs: state.trainedMs + stepMs,
     trainedTokens: state.trainedTokens + plan.tokensPerStep,

@@ -40,7 +40,7 @@ export class WorkerSupply {
   /** Sends each member its leaves of a step, and those of others that it audits. @throws {TrainerError} ERR_DATA_DAMAGED. */
   async assign(effect: Extract<RunEffect, { readonly type: "assign" }>): Promise<void> {
     const { feed, linkOf } = this.#options;
-    const { generation, step, members, ranges, audits } = effect;
+    const { generation, step, members, ranges, audits, keep } = effect;
     const tokens = await feed.leaves(step, ranges);
     const audited = await feed.leaves(
       step,
@@ -59,6 +59,7 @@ export class WorkerSupply {
       linkOf(workerId)?.send({
         ...{ type: "assign", generation, step, ranges, tokens: all },
         ...(audit.length === 0 ? {} : { audit }),
+        ...(keep ? { keep } : {}),
       });
     });
   }

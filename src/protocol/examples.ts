@@ -59,6 +59,7 @@ export const EXAMPLE_MESSAGES: {
   form: { type: "form", ...moment, members: [{ workerId: 0, address }, { workerId: 1 }] },
   assign: {
     ...{ type: "assign", ...moment, tokens: new Uint8Array(64), audit: [1, 5] },
+    keep: true,
     ranges: [
       { lo: 0, hi: 4 },
       { lo: 4, hi: 8 },

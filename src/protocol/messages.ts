@@ -95,7 +95,7 @@ export interface Ready extends Moment {
   readonly lossSum: number;
   /** L2 norm of the mean gradient before the clip, the same on every worker. */
   readonly gradientNorm: number;
-  /** What my compute thread spent on leaves. */
+  /** What my compute thread spent on my leaves, those that it kept included. */
   readonly computeMs: number;
   /** From my last leaf's end to holding the sum. */
   readonly exchangeMs: number;

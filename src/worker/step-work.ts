@@ -26,16 +26,20 @@ export interface StepWorkOptions {
 
 /** What an attempt leaves to the next. */
 interface Kept {
-  readonly partials?: readonly Partial[];
-  readonly audited?: readonly AuditedLeaf[];
+  readonly partials: readonly Partial[];
+  readonly audited: readonly AuditedLeaf[];
+  /** What was spent on these leaves. */
+  readonly computeMs: number;
 }
+
+const NOTHING: Kept = { partials: [], audited: [], computeMs: 0 };
 
 /** One try at one step: a member's leaves, those it audits, and its report. */
 export class StepWork {
   readonly #options: Omit<StepWorkOptions, "former">;
   readonly #fold: LeafFold;
   readonly #audit: LeafAudit;
-  #computeMs = 0;
+  #computeMs: number;
   #computedAtMs = 0;
   /** Whether the fold's buffers have been used for something else. */
   #isOverwritten: boolean = false;
@@ -43,7 +47,8 @@ export class StepWork {
   constructor({ former, ...options }: StepWorkOptions) {
     const { assign, range, trainer } = options;
     this.#options = options;
-    const { partials = [], audited = [] } = former?.keptFor(assign, range) ?? {};
+    const { partials, audited, computeMs } = former?.keptFor(assign, range) ?? NOTHING;
+    this.#computeMs = computeMs;
     this.#fold = trainer.beginFold(range, partials);
     this.#audit = new LeafAudit(assign, range, audited);
   }
@@ -54,15 +59,18 @@ export class StepWork {
    * audited now and was not then is not kept.
    */
   keptFor({ audit = [] }: Assign, range: LeafRange): Kept {
-    if (this.#isOverwritten) return {};
+    if (this.#isOverwritten) return NOTHING;
+    const { held } = this.#fold;
     const { found } = this.#audit;
     const unknown = audit.filter((leaf) => !found.some((one) => one.leaf === leaf));
-    const partials = this.#fold.held.filter(({ node }) => {
+    const partials = held.filter(({ node }) => {
       const isWithin = range.lo <= node.lo && node.hi <= range.hi;
       return isWithin && !unknown.some((leaf) => isLeafOf(node, leaf));
     });
     const isKept = (leaf: number) => partials.some(({ node }) => isLeafOf(node, leaf));
-    return { partials, audited: found.filter(({ leaf }) => isKept(leaf)) };
+    const part = numLeavesOf(partials) / Math.max(1, numLeavesOf(held));
+    const computeMs = this.#computeMs * part;
+    return { partials, audited: found.filter(({ leaf }) => isKept(leaf)), computeMs };
   }
 
   /** Takes in what is kept of a former attempt: once, before the first leaf. */
@@ -146,6 +154,10 @@ export class StepWork {
     }
     return undefined;
   }
+}
+
+function numLeavesOf(partials: readonly Partial[]): number {
+  return partials.reduce((sum, { node }) => sum + node.hi - node.lo, 0);
 }
 
 function isLeafOf({ lo, hi }: LeafRange, leaf: number): boolean {

@@ -21,6 +21,9 @@ export function checkTransition(
       covered = hi;
     }
     assert(covered === after.plan.numLeaves, "every leaf is assigned");
+    if (!effect.keep) continue;
+    assert(effect.step === after.step, "leaves of a step that was not begun before are kept");
+    assert(after.suspicion?.step !== after.step, "leaves are kept while one is suspect");
   }
 }
 

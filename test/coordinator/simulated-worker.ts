@@ -94,6 +94,8 @@ export class SimulatedWorker {
   heldUntil = 0;
   /** When what it said first, of what was not heard yet, was on its way. */
   saidAt: number | undefined;
+  /** Leaves that it has computed. */
+  numComputed = 0;
   /** Steps that it updated with, in order. */
   readonly updates: number[] = [];
   readonly inbox: Delivery[] = [];
@@ -105,6 +107,8 @@ export class SimulatedWorker {
   #assigned = new Map<number, Omit<Assign, "tokens">>();
   #contribute: () => void = () => undefined;
   #numLeaves = 0;
+  /** The leaves of `step` that it has computed. */
+  #kept: LeafRange | undefined;
   #attempt: "none" | "exchanging" | "ready" = "none";
   #hasState: boolean = false;
   /** Where it holds the sum of `step`, of which generation: it has lost the coordinator before the commit. */
@@ -136,10 +140,15 @@ export class SimulatedWorker {
     const { generation } = form;
     const { step } = this;
     if (this.#attempt === "none") {
-      const { ranges } = defined(this.#assigned.get(step), "an assignment");
+      const { ranges, keep } = defined(this.#assigned.get(step), "an assignment");
       const index = form.members.findIndex(({ workerId }) => workerId === this.id);
       const range = defined(ranges[index], "a range");
       this.#numLeaves = range.hi - range.lo;
+      // Whole ranges alone: a part of one may be no node of the tree.
+      const { lo, hi } = (keep === true ? this.#kept : undefined) ?? { lo: 0, hi: 0 };
+      const isWithin = range.lo <= lo && hi <= range.hi;
+      this.numComputed += this.#numLeaves - (isWithin ? hi - lo : 0);
+      this.#kept = range;
       this.#contribute = () => this.#exchanges.contribute(generation, step, this.id, range);
       if (!this.isMute) this.speak();
       this.#attempt = "exchanging";
@@ -170,6 +179,7 @@ export class SimulatedWorker {
     this.#assigned = new Map();
     this.#attempt = "none";
     this.isOrphan = false;
+    this.#kept = undefined;
     if (!this.#hasState) return undefined;
     const sum = this.#sumGeneration === undefined ? {} : { sumGeneration: this.#sumGeneration };
     return { runId, step: this.step, digest: String(this.parameters), ...sum };
@@ -289,6 +299,7 @@ export class SimulatedWorker {
     if (!this.badSteps.has(this.step)) this.parameters = updated(this.parameters, this.step);
     this.updates.push(this.step);
     this.step += 1;
+    this.#kept = undefined;
     this.#attempt = "none";
     this.#sumGeneration = undefined;
   }

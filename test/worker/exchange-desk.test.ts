@@ -28,6 +28,7 @@ async function deskWithSlowLink() {
     sendTensor: () => new Promise((resolve) => underWay.push(resolve)),
     listen: () => undefined,
     close: () => undefined,
+    cut: () => undefined,
   };
   const desk = new ExchangeDesk({
     ...{ selfId: 0, map: memory.map, kernels: memory.kernels },

@@ -1,8 +1,9 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { defined } from "../../src/base/assert.ts";
+import type { TraceEvent } from "../../src/worker/chrome-trace.ts";
 import {
   eventsOf,
   isRunning,
@@ -80,6 +81,25 @@ function expectUndisturbed(run: string): void {
   expect(validationsOf(run)).toEqual(undisturbed.validations);
 }
 
+/** How many leaves the workers have computed that left traces here. */
+async function numLeavesComputed(profile: string): Promise<number> {
+  const traces = (await readdir(profile)).filter((name) => name.endsWith(".trace.json"));
+  const texts = await Promise.all(traces.map((name) => readFile(join(profile, name), "utf8")));
+  return texts.flatMap((text) => {
+    const { traceEvents }: { traceEvents: readonly TraceEvent[] } = JSON.parse(text);
+    return traceEvents.filter(({ ph, name }) => ph === "X" && name === "leaf");
+  }).length;
+}
+
+/** How many leaves of a worker's have counted. */
+function numLeavesCommitted(run: string, workerId: unknown): number {
+  return eventsOf(run, "commits").reduce((sum, { from, to, leaves }) => {
+    const ranges: readonly { workerId: number; lo: number; hi: number }[] = Object(leaves);
+    const own = ranges.find((range) => range.workerId === workerId);
+    return sum + (Number(to) - Number(from)) * (own === undefined ? 0 : own.hi - own.lo);
+  }, 0);
+}
+
 /** The process that a run knows by this id. */
 function processOf(run: string, workerId: number, processes: readonly Running[]): Running {
   const joined = eventsOf(run, "joined").find((event) => event.workerId === workerId);
@@ -116,6 +136,30 @@ describe("a fleet of processes", () => {
       expect(parameterDigest).not.toBe(undisturbed.digest);
       const last = (rows: readonly unknown[]) => Number(Object(rows.at(-1)).validationLoss);
       expect(last(validationsOf(run))).toBeCloseTo(last(undisturbed.validations), 2);
+    },
+  );
+
+  test.each(["mesh", "star"])(
+    "computes no leaf again that it has when a member stops in a step: %s",
+    async (allReduce) => {
+      const run = newRun();
+      const args = coordinatorArgs(run, 4, ["--set", `allReduce=${allReduce}`]);
+      const { coordinator, url } = await startFleet(args, 0);
+      const environment = { SMALLINIT_CHAOS: "stop@computing:step=5" };
+      const stopped = startWorker(url, [], { environment });
+      const profile = join(folder, `profile-${allReduce}`);
+      const others = Array.from({ length: 3 }, () => startWorker(url, ["--profile", profile]));
+      await complete(coordinator);
+      for (const worker of others) await complete(worker);
+      stopped.child.kill("SIGKILL");
+      await stopped.exit;
+      expectUndisturbed(run);
+      // It is given up after three seconds of silence: the others have all their leaves by then.
+      const [lost, ...more] = eventsOf(run, "lost");
+      expect([lost?.step, more]).toEqual([5, []]);
+      expect(await numLeavesComputed(profile)).toBe(
+        30 * 8 - numLeavesCommitted(run, lost?.workerId),
+      );
     },
   );
 

@@ -177,6 +177,8 @@ describe("a worker whose fleet changes in a step", () => {
     await worker.computedIn(3);
     expect(worker.takeComputed()).toEqual([]);
     expect(worker.partialsOf(3)).toEqual(worker.partialsOf(1));
+    // What it took for them then: nobody would think that it computes in no time.
+    expect((await worker.report(3, 1)).computeMs).toBeGreaterThan(0);
   });
 
   test("computes all its leaves again when it is not told to keep them", async () => {
