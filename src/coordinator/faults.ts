@@ -7,7 +7,8 @@ import { noteWaits } from "./note-waits.ts";
 import { endRun, tooFewWorkers } from "./proceed.ts";
 import type { LocalExit } from "./run-events.ts";
 import { record, say, type Turn } from "./turn.ts";
-import { medianStepMs, type Wait, waitInWords, waitsOf } from "./waits.ts";
+import { waitInWords } from "./unusual-waits.ts";
+import { medianStepMs, type Wait, waitsOf } from "./waits.ts";
 
 /** A local worker's process has ended early: its links tell the rest. */
 export function onWorkerExit(turn: Turn, { message, restartMs }: LocalExit): void {

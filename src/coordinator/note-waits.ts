@@ -1,7 +1,8 @@
 import type { Moment, PeerWait } from "../protocol/messages.ts";
 import type { NotedWait } from "./run-state.ts";
 import { emit, record, type Turn, update, withEntry } from "./turn.ts";
-import { medianStepMs, unusualWaits, type Wait, waitInWords } from "./waits.ts";
+import { unusualWaits, waitInWords } from "./unusual-waits.ts";
+import { medianStepMs, type Wait } from "./waits.ts";
 
 /** At first told of after this time more, then after twice as long as the wait has lasted. */
 const ASK_AGAIN_MS = 500;

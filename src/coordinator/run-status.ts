@@ -1,5 +1,6 @@
 import type { RunState } from "./run-state.ts";
-import { medianStepMs, unusualWaits, waitInWords } from "./waits.ts";
+import { unusualWaits, waitInWords } from "./unusual-waits.ts";
+import { medianStepMs } from "./waits.ts";
 
 /** What a run is doing right now: for a progress line, published about four times a second. */
 export interface RunStatus {

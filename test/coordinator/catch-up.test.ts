@@ -3,7 +3,8 @@ import { defined } from "../../src/base/assert.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { RunRecord } from "../../src/coordinator/run-effects.ts";
 import type { RunPlan } from "../../src/coordinator/run-plan.ts";
-import { waitInWords, waitsOf } from "../../src/coordinator/waits.ts";
+import { waitInWords } from "../../src/coordinator/unusual-waits.ts";
+import { waitsOf } from "../../src/coordinator/waits.ts";
 import type { SimulatedWorker } from "./simulated-worker.ts";
 import { Simulation, SMALL_PLAN } from "./simulation.ts";
 
