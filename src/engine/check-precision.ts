@@ -1,5 +1,5 @@
 import { TrainerError } from "../base/errors.ts";
-import type { MatrixPrecision } from "../compiler/tensorflow/lower-node.ts";
+import type { MatrixPrecision } from "../compiler/tensorflow/site.ts";
 
 /** What is to be multiplied, where and by which TensorFlow. */
 export interface PrecisionQuestion {

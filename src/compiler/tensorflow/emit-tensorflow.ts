@@ -8,9 +8,9 @@ import {
   type Value,
 } from "../graph.ts";
 import { GraphBuilder } from "./graph-builder.ts";
-import type { MatrixPrecision } from "./lower-node.ts";
 import { lowerNode } from "./lower-node.ts";
 import { type Signature, type TensorflowNode, writeSavedModel } from "./protobuf.ts";
+import type { MatrixPrecision } from "./site.ts";
 
 /** How a graph is to be written. */
 export interface TensorflowOptions {

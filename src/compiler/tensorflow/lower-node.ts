@@ -1,13 +1,11 @@
 import { defined } from "../../base/assert.ts";
-import type { DataType, GraphNode } from "../graph.ts";
+import type { GraphNode } from "../graph.ts";
 import { numElements } from "../graph.ts";
 import { type Lowerings, lower, type OperationOf } from "../lowerings.ts";
 import type { BinaryFunction, UnaryFunction } from "../operation.ts";
 import type { GraphBuilder, TensorflowAttributes } from "./graph-builder.ts";
-import type { TensorflowAttribute } from "./protobuf.ts";
-
-/** In which type matrices are multiplied; everything else is f32. */
-export type MatrixPrecision = "f32" | "bf16";
+import { lowerAffine, lowerMatMul } from "./lower-products.ts";
+import { flag, type MatrixPrecision, type Site } from "./site.ts";
 
 /** Adds the TensorFlow operations that compute one node. */
 export function lowerNode(
@@ -42,19 +40,6 @@ function moveNarrow(site: Site): void {
   const name = `${output}_narrow`;
   lower(LOWERINGS, node.operation, { ...site, inputs: narrow, output: name, type: "bfloat16" });
   builder.noteNarrow(output, name);
-}
-
-/** One node under translation, with the names of its values. */
-interface Site {
-  readonly builder: GraphBuilder;
-  readonly node: GraphNode;
-  readonly precision: MatrixPrecision;
-  readonly inputs: readonly string[];
-  /** The first output, and its shape. */
-  readonly output: string;
-  readonly shape: readonly number[];
-  /** Of the first input. */
-  readonly type: DataType | "bfloat16";
 }
 
 const INDEX = { Tidx: { type: "int32" } } as const;
@@ -157,10 +142,6 @@ const REDUCTION = { sum: "Sum", mean: "Mean", max: "Max" } as const;
 /** Logical operations have one type, and no attribute that says it. */
 const UNTYPED = new Set(["LogicalNot", "LogicalAnd"]);
 
-function flag(value: boolean): TensorflowAttribute {
-  return { flag: value };
-}
-
 /** One operation of the same inputs, with further ones behind them. */
 function direct(
   { builder, inputs, output, type }: Site,
@@ -170,63 +151,6 @@ function direct(
 ): void {
   const typed = UNTYPED.has(operator) ? {} : { T: { type } };
   builder.add(operator, [...inputs, ...more], output, { ...typed, ...attributes });
-}
-
-function lowerMatMul(site: Site, { transposeA, transposeB, scale }: OperationOf<"matMul">): void {
-  const { builder, node, output } = site;
-  const areMatrices = node.inputs.every((input) => input.shape.length === 2);
-  const product = areMatrices
-    ? multiplied(site, "MatMul", { transpose_a: flag(transposeA), transpose_b: flag(transposeB) })
-    : multiplied(site, "BatchMatMulV2", { adj_x: flag(transposeA), adj_y: flag(transposeB) });
-  addResult(builder, product, scale, output);
-}
-
-/** A bias stays in the product's own type: so TensorFlow adds it while it multiplies. */
-function lowerAffine(site: Site, { transposeA, transposeB, scale }: OperationOf<"affine">): void {
-  const { builder, node, inputs, output } = site;
-  const flags = { transpose_a: flag(transposeA), transpose_b: flag(transposeB) };
-  const product = multiplied(site, "MatMul", flags);
-  const addend = inputs[2] ?? "";
-  const isBias = defined(node.inputs[2], "addend").shape.length === 1;
-  if (!isBias || scale !== 1) {
-    builder.add("AddV2", [scaled(builder, product, scale), addend], output, FLOAT);
-  } else {
-    const typed = { T: { type: product.type } };
-    const bias = inType(builder, addend, product.type);
-    const name = builder.share("BiasAdd", [product.name, bias], typed);
-    addResult(builder, { name, type: product.type }, 1, output);
-  }
-}
-
-const FLOAT = { T: { type: "float32" } } as const;
-
-/** A product of matrices, in the type in which it was made. */
-interface Product {
-  readonly name: string;
-  readonly type: "float32" | "bfloat16";
-}
-
-/** The product of the first two inputs, which are f32, in the precision asked for. */
-function multiplied(site: Site, operator: string, flags: TensorflowAttributes): Product {
-  const { builder, precision, inputs } = site;
-  const type = precision === "bf16" ? "bfloat16" : "float32";
-  const operands = inputs.slice(0, 2).map((input) => inType(builder, input, type));
-  return { name: builder.share(operator, operands, { T: { type }, ...flags }), type };
-}
-
-function inType(builder: GraphBuilder, input: string, type: Product["type"]): string {
-  if (type === "float32") return input;
-  return builder.narrowOf(input) ?? builder.cast(input, "float32", type);
-}
-
-function addResult(builder: GraphBuilder, product: Product, scale: number, output: string): void {
-  builder.add("Identity", [scaled(builder, product, scale)], output, FLOAT);
-  if (product.type === "bfloat16" && scale === 1) builder.noteNarrow(output, product.name);
-}
-
-function scaled(builder: GraphBuilder, { name, type }: Product, scale: number): string {
-  const wide = type === "float32" ? name : builder.cast(name, type, "float32");
-  return scale === 1 ? wide : builder.share("Mul", [wide, builder.float(scale)], FLOAT);
 }
 
 function lowerSegmentSum(site: Site, { numSegments }: OperationOf<"segmentSum">): void {

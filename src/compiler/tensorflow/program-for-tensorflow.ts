@@ -13,8 +13,8 @@ import {
 import { avoidOneHots } from "../passes/avoid-one-hots.ts";
 import { flattenParameters, joinOutputs } from "../passes/flat-parameters.ts";
 import type { TensorflowOptions } from "./emit-tensorflow.ts";
-import type { MatrixPrecision } from "./lower-node.ts";
 import { optimizeForTensorflow } from "./optimize-for-tensorflow.ts";
+import type { MatrixPrecision } from "./site.ts";
 
 /**
  * How numbers get to a program and back.
