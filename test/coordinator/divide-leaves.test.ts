@@ -122,7 +122,14 @@ describe("leaves stay divided evenly", () => {
 });
 
 test("every leaf of every step counts once when workers of all speeds die, come and are cut off", () => {
-  const faults: Faults = { ...CALM, kill: 0.01, join: 0.02, cut: 0.01, crash: 0.005, until: 1500 };
+  const faults: Faults = {
+    ...CALM,
+    kill: 0.005,
+    join: 0.01,
+    cut: 0.005,
+    crash: 0.002,
+    until: 1500,
+  };
   let numDivisions = 0;
   for (let seed = 0; seed < 10; seed++) {
     const random = seededRandom(seed, 77);

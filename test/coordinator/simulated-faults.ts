@@ -10,6 +10,10 @@ export interface Faults {
   readonly cut?: number;
   /** The same, but the coordinator is not told: the worker calls again before its old link ends. */
   readonly halfOpen?: number;
+  /** A link between two living workers is cut: both see it, each at some time soon. */
+  readonly peerCut?: number;
+  /** The same link carries nothing any more: both see it by its silence. */
+  readonly peerHalfOpen?: number;
   /** A link carries nothing for a while, in either direction. */
   readonly delay?: number;
   /** A message from a worker is heard twice. */

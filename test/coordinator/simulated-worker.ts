@@ -10,6 +10,9 @@ import type {
   Prepared,
   WorkerToCoordinator,
 } from "../../src/protocol/messages.ts";
+import { SimulatedExchange } from "./simulated-exchange.ts";
+import { SimulatedMesh } from "./simulated-mesh.ts";
+import type { PeerNetwork } from "./simulated-peer-links.ts";
 
 /** What reaches a simulated worker: messages, and effects that the shell would turn into messages. */
 export type Delivery =
@@ -42,33 +45,6 @@ export const updated = (parameters: number, step: number) => hash32(parameters, 
 /** The loss sum that everybody finds in a step, when everybody has the same parameters. */
 export const lossOf = (parameters: number, step: number) => hash32(7, [parameters, step]) / 2 ** 16;
 
-/** Who has contributed which leaves to the exchange of a generation and step. */
-export class Exchanges {
-  readonly #contributions = new Map<string, Map<number, LeafRange>>();
-
-  /** Whose part is missing. */
-  missing(generation: number, step: number, members: readonly number[]): readonly number[] {
-    const ranges = this.#contributions.get(`${generation}/${step}`);
-    return members.filter((workerId) => ranges?.has(workerId) !== true);
-  }
-
-  contribute(generation: number, step: number, workerId: number, range: LeafRange): void {
-    const key = `${generation}/${step}`;
-    const ranges = this.#contributions.get(key) ?? new Map<number, LeafRange>();
-    assert(!ranges.has(workerId), `worker ${workerId} contributed twice to ${key}`);
-    this.#contributions.set(key, ranges.set(workerId, range));
-  }
-
-  clear(): void {
-    this.#contributions.clear();
-  }
-
-  isWhole(generation: number, step: number, members: readonly number[]): boolean {
-    const ranges = this.#contributions.get(`${generation}/${step}`);
-    return members.every((workerId) => ranges?.has(workerId) === true);
-  }
-}
-
 /** A worker as the coordinator sees it, without threads, sockets and arithmetic. */
 export class SimulatedWorker {
   /** Another one after each loss of the coordinator. */
@@ -88,12 +64,16 @@ export class SimulatedWorker {
   isStuck: boolean = false;
   /** Its link has ended; it calls again once it has heard what was still under way. */
   isOrphan: boolean = false;
+  /** An orphan's links to its peers are closed. */
+  hasLetGo: boolean = false;
   /** Nobody: the coordinator's end of a link whose other end has been given up. */
   isGhost: boolean = false;
   /** The link carries nothing before this event. */
   heldUntil = 0;
   /** When what it said first, of what was not heard yet, was on its way. */
   saidAt: number | undefined;
+  /** When its link is given up for its silence; undefined: it is not silent. */
+  silentUntilMs: number | undefined;
   /** Leaves that it has computed. */
   numComputed = 0;
   /** Steps that it updated with, in order. */
@@ -102,10 +82,11 @@ export class SimulatedWorker {
   readonly outbox: Saying[] = [];
   /** Steps whose gradient is not finite, for everybody. */
   readonly badSteps: ReadonlySet<number>;
-  readonly #exchanges: Exchanges;
+  /** Its ends of links to other workers. */
+  readonly mesh: SimulatedMesh;
+  readonly #exchange: SimulatedExchange;
   #form: Form | undefined;
   #assigned = new Map<number, Omit<Assign, "tokens">>();
-  #contribute: () => void = () => undefined;
   #numLeaves = 0;
   /** The leaves of `step` that it has computed. */
   #kept: LeafRange | undefined;
@@ -114,10 +95,19 @@ export class SimulatedWorker {
   /** Where it holds the sum of `step`, of which generation: it has lost the coordinator before the commit. */
   #sumGeneration: number | undefined;
 
-  constructor(id: number, exchanges: Exchanges, badSteps: ReadonlySet<number> = new Set()) {
+  constructor(id: number, network: PeerNetwork, badSteps: ReadonlySet<number> = new Set()) {
     this.id = id;
     this.badSteps = badSteps;
-    this.#exchanges = exchanges;
+    this.mesh = new SimulatedMesh({
+      ...{ network, process: this },
+      onFrame: (peerId, frame) => this.#exchange.receive(peerId, frame),
+      onLinked: (generation) => this.#say({ type: "linked", generation }),
+      onLost: (generation, peerId, reason) => {
+        this.#exchange.forget(peerId);
+        this.#say({ type: "peer-lost", generation, peerId, reason });
+      },
+    });
+    this.#exchange = new SimulatedExchange(this.mesh);
   }
 
   /** Whether it could do something by itself: compute its leaves, or take the finished sum. */
@@ -125,14 +115,14 @@ export class SimulatedWorker {
     if (this.isGone || this.isFrozen || this.isStuck || this.isOrphan) return false;
     if (this.#form === undefined) return false;
     if (this.#attempt === "none") return this.#assigned.has(this.step);
-    return this.#attempt === "exchanging" && this.#isSumWhole(this.#form);
+    if (this.#attempt === "ready") return false;
+    return this.#exchange.canSum || this.#exchange.isWhole;
   }
 
   /** Sends its peers what it has computed. */
   speak(): void {
     this.isMute = false;
-    this.#contribute();
-    this.#contribute = () => undefined;
+    this.#exchange.contribute();
   }
 
   work(): void {
@@ -149,12 +139,15 @@ export class SimulatedWorker {
       const isWithin = range.lo <= lo && hi <= range.hi;
       this.numComputed += this.#numLeaves - (isWithin ? hi - lo : 0);
       this.#kept = range;
-      this.#contribute = () => this.#exchanges.contribute(generation, step, this.id, range);
+      const memberIds = form.members.map(({ workerId }) => workerId);
+      this.#exchange.begin({ generation, step }, memberIds);
       if (!this.isMute) this.speak();
       this.#attempt = "exchanging";
       this.#sumGeneration = undefined;
       this.outbox.push({ type: "computed", generation, step });
     } else {
+      if (this.#exchange.canSum) this.#exchange.sum();
+      if (!this.#exchange.isWhole) return;
       this.#attempt = "ready";
       const lossSum = this.badSteps.has(step) ? Number.NaN : lossOf(this.parameters, step);
       const { audit = [] } = defined(this.#assigned.get(step), "an assignment");
@@ -172,13 +165,22 @@ export class SimulatedWorker {
     return `${digest}, but for worker ${this.id}`;
   }
 
+  /** Having lost the coordinator, lets go of its peers before it calls again. */
+  letGo(): void {
+    this.hasLetGo = true;
+    this.#exchange.abort();
+    this.mesh.close();
+  }
+
   /** Gives up the fleet that it was in, and says what it keeps. */
   loseCoordinator(runId: string): Held | undefined {
     if (this.#attempt === "ready") this.#sumGeneration = this.#form?.generation;
     this.#form = undefined;
     this.#assigned = new Map();
     this.#attempt = "none";
+    this.#exchange.beginAgain();
     this.isOrphan = false;
+    this.hasLetGo = false;
     this.#kept = undefined;
     if (!this.#hasState) return undefined;
     const sum = this.#sumGeneration === undefined ? {} : { sumGeneration: this.#sumGeneration };
@@ -186,7 +188,7 @@ export class SimulatedWorker {
   }
 
   /** Takes the next delivery. */
-  receive(isAlive: (workerId: number) => boolean): void {
+  receive(): void {
     const delivery = defined(this.inbox.shift(), "a delivery");
     switch (delivery.type) {
       case "welcome":
@@ -211,7 +213,7 @@ export class SimulatedWorker {
         this.#sayDigest();
         return;
       case "form":
-        this.#onForm(delivery, isAlive);
+        this.#onForm(delivery);
         return;
       case "assign":
         if (delivery.generation === this.#form?.generation) {
@@ -229,9 +231,7 @@ export class SimulatedWorker {
       }
       case "report-waits": {
         const { generation, step } = delivery;
-        const ids = this.#form?.members.map(({ workerId }) => workerId) ?? [];
-        const others = ids.filter((workerId) => workerId !== this.id);
-        const missing = this.#exchanges.missing(generation, step, others);
+        const missing = this.#exchange.missingAt({ generation, step });
         const waits = missing.map((peerId) => ({ peerId, what: "to send its partials" }));
         this.outbox.push({ type: "waiting", generation, step, waits });
         return;
@@ -262,7 +262,7 @@ export class SimulatedWorker {
     this.outbox.push({ type: "prepared", step, digest: String(parameters), layout, ...engine });
   }
 
-  #onForm(form: Form, isAlive: (workerId: number) => boolean): void {
+  #onForm(form: Form): void {
     assert(
       form.step === this.step,
       `formed at step ${form.step}, worker ${this.id} at ${this.step}`,
@@ -271,12 +271,13 @@ export class SimulatedWorker {
     this.#form = form;
     this.#assigned = new Map();
     this.#attempt = "none";
-    const { generation } = form;
-    const lost = form.members.filter(({ workerId }) => !isAlive(workerId));
-    for (const { workerId: peerId } of lost) {
-      this.outbox.push({ type: "peer-lost", generation, peerId, reason: "connection lost" });
-    }
-    if (lost.length === 0) this.outbox.push({ type: "linked", generation });
+    this.#exchange.abort();
+    this.mesh.link(form);
+  }
+
+  /** Says something by itself: nobody hears one that has lost its coordinator. */
+  #say(saying: Saying): void {
+    if (!this.isOrphan) this.outbox.push(saying);
   }
 
   #sayDigest(): void {
@@ -302,10 +303,5 @@ export class SimulatedWorker {
     this.#kept = undefined;
     this.#attempt = "none";
     this.#sumGeneration = undefined;
-  }
-
-  #isSumWhole({ generation, members }: Form): boolean {
-    const ids = members.map(({ workerId }) => workerId);
-    return this.#exchanges.isWhole(generation, this.step, ids);
   }
 }

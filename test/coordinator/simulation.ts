@@ -10,9 +10,9 @@ import { type Held, PROTOCOL_VERSION } from "../../src/protocol/messages.ts";
 import { checkTransition } from "./check-transition.ts";
 import { SimulatedDisk } from "./simulated-disk.ts";
 import { CALM, type FaultCounts, type Faults } from "./simulated-faults.ts";
+import { PeerNetwork, silenceMs } from "./simulated-peer-links.ts";
 import {
   type Delivery,
-  Exchanges,
   type Saying,
   SEED_PARAMETERS,
   SimulatedWorker,
@@ -36,6 +36,9 @@ export const SMALL_PLAN: RunPlan = {
   limits: DEFAULT_WAIT_LIMITS,
 };
 
+/** Long enough for every silence to be noticed. */
+const LONG_MS = 5000;
+
 /** Events for which a held-up link carries nothing. */
 const DELAY_EVENTS = 60;
 
@@ -51,7 +54,7 @@ export class Simulation {
   outcome: RunOutcome | undefined;
   nowMs = 0;
   readonly #random: Random;
-  readonly #exchanges = new Exchanges();
+  readonly #network: PeerNetwork;
   readonly #disk = new SimulatedDisk();
   #collected: { readonly step: number; readonly parameters: number } | undefined;
   #saving: { readonly step: number; readonly parameters: number } | undefined;
@@ -72,6 +75,14 @@ export class Simulation {
 
   constructor(random: Random, plan: RunPlan = SMALL_PLAN) {
     this.#random = random;
+    this.#network = new PeerNetwork({
+      random,
+      nowMs: () => this.nowMs,
+      find: (workerId) => {
+        const worker = this.workers.get(workerId);
+        return worker === undefined || worker.isGone || worker.isGhost ? undefined : worker.mesh;
+      },
+    });
     this.plan = plan;
     this.state = initialRunState(plan, FRESH_START, 0);
   }
@@ -101,7 +112,7 @@ export class Simulation {
 
   join(): SimulatedWorker {
     const workerId = this.#numWorkers++;
-    const worker = new SimulatedWorker(workerId, this.#exchanges, this.badSteps);
+    const worker = new SimulatedWorker(workerId, this.#network, this.badSteps);
     this.workers.set(workerId, worker);
     this.#hello(workerId);
     return worker;
@@ -170,6 +181,7 @@ export class Simulation {
   /** Lets one thing happen, chosen by chance. */
   stepOnce(faults: Faults, numEvents: number): void {
     this.#numEvents = numEvents;
+    const saving = this.#saving;
     for (const event of this.#soon.splice(0)) if (!this.isDown) this.dispatch(event);
     if (numEvents < faults.until) this.#maybeFault(faults);
     else this.#disk.isFull = false;
@@ -180,9 +192,11 @@ export class Simulation {
     const actions = this.#possibleActions();
     const index = Math.floor(this.#random.uniform() * actions.length);
     if (actions.length > 0 && this.#random.uniform() < 0.97) defined(actions[index], "an action")();
-    else this.passTime(actions.length > 0 || this.#isDelaying() ? 100 : 5000);
-    if (this.#saving !== undefined && !this.isDiskStuck && this.#random.uniform() < 0.2)
+    else this.passTime(actions.length > 0 || this.#isDelaying() ? 100 : this.#quietMs());
+    const isUnderWay = saving !== undefined && saving === this.#saving;
+    if (isUnderWay && !this.isDiskStuck && this.#random.uniform() < 0.2) {
       this.#endSave(faults, numEvents);
+    }
   }
 
   /** The checkpoint being written is whole. */
@@ -209,7 +223,12 @@ export class Simulation {
     this.nowMs += ms;
     // A frozen process is noticed by its silence.
     for (const worker of [...this.workers.values()]) {
-      if (worker.isGone || worker.isOrphan || !worker.isFrozen || ms < 5000) continue;
+      if (worker.isGone || worker.isOrphan || !worker.isFrozen) {
+        worker.silentUntilMs = undefined;
+        continue;
+      }
+      worker.silentUntilMs ??= this.nowMs - ms + silenceMs(this.#random);
+      if (ms < LONG_MS && this.nowMs < worker.silentUntilMs) continue;
       if (worker.isGhost) this.#close(worker, "silent for 2.5 s");
       else this.#cutLink(worker, "silent for 2.5 s");
     }
@@ -235,8 +254,6 @@ export class Simulation {
     this.isDown = true;
     this.#count("crash");
     this.#disk.loseWaiting();
-    // Links are new after a restart: frames of a generation whose number the disk forgot are gone.
-    this.#exchanges.clear();
     for (const worker of this.workers.values()) this.#orphan(worker);
     // A checkpoint may have become whole just before.
     if (this.#saving !== undefined && this.#random.uniform() < 0.3) {
@@ -304,6 +321,7 @@ export class Simulation {
     }
     if (!this.isDown && this.#random.uniform() < crash) this.killCoordinator();
     if (!this.isDown) this.#maybeLinkFault(faults);
+    this.#maybePeerLinkFault(faults);
     if (thaw > 0 && this.#random.uniform() < thaw) this.#thawOne();
     const chance = this.#random.uniform();
     const victim = this.#anyOf(this.living);
@@ -317,6 +335,24 @@ export class Simulation {
       this.#count("join");
       this.join();
     }
+  }
+
+  /** A link between two workers is gone, and nothing else is the matter with either. */
+  #maybePeerLinkFault({ peerCut = 0, peerHalfOpen = 0 }: Faults): void {
+    if (peerCut + peerHalfOpen === 0) return;
+    const chance = this.#random.uniform();
+    if (chance < peerCut) {
+      if (this.breakPeerLink("cut")) this.#count("peerCut");
+    } else if (chance < peerCut + peerHalfOpen) {
+      if (this.breakPeerLink("halfOpen")) this.#count("peerHalfOpen");
+    }
+  }
+
+  /** Breaks one of the links between two living workers; false: there is none. */
+  breakPeerLink(how: "cut" | "halfOpen"): boolean {
+    const link = this.#anyOf(this.#network.openLinks);
+    if (link !== undefined) this.#network[how](link);
+    return link !== undefined;
   }
 
   #maybeLinkFault({ cut = 0, halfOpen = 0, delay = 0, duplicate = 0 }: Faults): void {
@@ -336,8 +372,8 @@ export class Simulation {
     } else if (chance < cut + halfOpen + delay + duplicate) this.#duplicate(victim);
   }
 
-  #anyOf(workers: readonly SimulatedWorker[]): SimulatedWorker | undefined {
-    return workers[Math.floor(this.#random.uniform() * workers.length)];
+  #anyOf<T>(some: readonly T[]): T | undefined {
+    return some[Math.floor(this.#random.uniform() * some.length)];
   }
 
   #thawOne(): void {
@@ -356,7 +392,7 @@ export class Simulation {
 
   /** The worker gives its link up and will call again; at the other end the link seems to live. */
   #halfOpen(victim: SimulatedWorker): void {
-    const ghost = new SimulatedWorker(victim.id, this.#exchanges);
+    const ghost = new SimulatedWorker(victim.id, this.#network);
     ghost.isGhost = true;
     ghost.isFrozen = true;
     this.#orphan(victim);
@@ -374,35 +410,41 @@ export class Simulation {
     victim.outbox.unshift(next);
   }
 
+  /** How long nothing happens when nobody can do anything. */
+  #quietMs(): number {
+    const silences = [...this.workers.values()].flatMap(({ silentUntilMs }) => silentUntilMs ?? []);
+    const untilSilent = Math.min(...silences) - this.nowMs;
+    return Math.max(1, Math.min(LONG_MS, this.#network.untilNextSightMs ?? LONG_MS, untilSilent));
+  }
+
   /** Whether somebody who could do something is held up by its link alone. */
   #isDelaying(): boolean {
     return this.living.some(({ heldUntil }) => heldUntil > this.#numEvents);
   }
 
   #possibleActions(): readonly (() => void)[] {
-    const isAlive = (id: number) => this.workers.get(id)?.isGone === false;
-    return [...this.workers.values()].flatMap((worker) => {
+    const sights = this.#network.possibleSights();
+    const actions = [...this.workers.values()].flatMap((worker) => {
       const actions: (() => void)[] = [];
       if (worker.heldUntil > this.#numEvents) return actions;
-      if (this.isDown || worker.isOrphan) return this.#orphanActions(worker, isAlive);
+      if (this.isDown || worker.isOrphan) return this.#orphanActions(worker);
       if (worker.outbox.length > 0) worker.saidAt ??= this.#numEvents;
       if (worker.outbox.length > 0) actions.push(() => this.#hear(worker));
       else if (worker.isGone) actions.push(() => this.#close(worker, "connection lost"));
       if (worker.isGone || worker.isFrozen || worker.isStuck) return actions;
-      if (worker.inbox.length > 0) actions.push(() => worker.receive(isAlive));
+      if (worker.inbox.length > 0) actions.push(() => worker.receive());
       if (worker.canWork) actions.push(() => worker.work());
       return actions;
     });
+    return sights.length === 0 ? actions : [...sights, ...actions];
   }
 
   /** Without a coordinator a worker hears what was still under way, and calls when there is one. */
-  #orphanActions(
-    worker: SimulatedWorker,
-    isAlive: (id: number) => boolean,
-  ): readonly (() => void)[] {
+  #orphanActions(worker: SimulatedWorker): readonly (() => void)[] {
     if (worker.isGone || worker.isFrozen || worker.isStuck) return [];
     worker.outbox.length = 0;
-    if (worker.inbox.length > 0) return [() => worker.receive(isAlive)];
+    if (worker.inbox.length > 0) return [() => worker.receive()];
+    if (!worker.hasLetGo) return [() => worker.letGo()];
     return this.isDown ? [] : [() => this.#callAgain(worker)];
   }
 

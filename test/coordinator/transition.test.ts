@@ -9,7 +9,7 @@ const NUM_EVENTS_MAX = 20_000;
 
 /** One seed alone, to replay a failure, or as many of each kind as take two or three seconds. */
 const { SEED } = process.env;
-const NUM_SEEDS = 250;
+const NUM_SEEDS = 200;
 const SEEDS = SEED === undefined ? Array.from({ length: NUM_SEEDS }, (_, i) => i) : [Number(SEED)];
 
 /** What all schedules together did. */
@@ -116,6 +116,11 @@ describe("a run", () => {
     ["the coordinator's machine loses power", { ...CALM, crash: 0.02, powerCut: 1, until: 900 }],
     ["the disk is full for a while", { ...CALM, crash: 0.02, fullDisk: 0.02, until: 900 }],
     ["workers freeze and thaw", { ...CALM, freeze: 0.02, thaw: 0.02, join: 0.01, until: 600 }],
+    ["links between workers are cut", { ...CALM, peerCut: 0.02, join: 0.01, until: 600 }],
+    [
+      "links between workers are half open",
+      { ...CALM, peerHalfOpen: 0.02, join: 0.01, until: 600 },
+    ],
     ["links are half open", { ...CALM, halfOpen: 0.03, join: 0.01, until: 600 }],
     [
       "links are slow and messages come twice",
@@ -127,13 +132,14 @@ describe("a run", () => {
     ],
     [
       "everything goes wrong, the coordinator too",
-      { kill: 0.03, freeze: 0.02, join: 0.06, failSave: 0.4, cut: 0.02, crash: 0.02, until: 900 },
+      { kill: 0.03, freeze: 0.02, join: 0.06, failSave: 0.6, cut: 0.02, crash: 0.02, until: 900 },
     ],
     [
       "all of these faults meet",
       {
-        ...{ kill: 0.02, freeze: 0.02, thaw: 0.03, join: 0.05, failSave: 0.3, cut: 0.02 },
+        ...{ kill: 0.02, freeze: 0.02, thaw: 0.03, join: 0.05, failSave: 0.5, cut: 0.02 },
         ...{ halfOpen: 0.02, delay: 0.02, duplicate: 0.05, crash: 0.02, powerCut: 0.2, until: 900 },
+        ...{ peerCut: 0.02, peerHalfOpen: 0.01 },
       },
     ],
   ];
@@ -178,6 +184,7 @@ describe("a run", () => {
       const kinds = [
         ...(["kill", "freeze", "thaw", "join", "failSave", "cut", "halfOpen", "delay"] as const),
         ...(["duplicate", "reorder", "lose", "crash", "powerCut", "fullDisk"] as const),
+        ...(["peerCut", "peerHalfOpen"] as const),
       ];
       for (const kind of kinds) expect(happened.get(kind), kind).toBeGreaterThan(1000);
       expect([...happened.keys()].sort()).toEqual([...kinds].sort());
