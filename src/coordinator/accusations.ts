@@ -38,8 +38,8 @@ function isCalling({ phase }: RunState, workerId: number): boolean {
 
 /**
  * A link between two members is gone, and both still talk to the coordinator. The first time since the
- * last commit all link up again, unless one who tells of it has made them do so too often; then the one
- * to blame goes.
+ * last commit all link up again, once both ends have told or must have seen it, unless one who tells of it has
+ * made them do so too often; then the one to blame goes.
  */
 export function settleAccusations(turn: Turn): void {
   const { accusations, plan, relinks, members, phase } = turn.state;
@@ -50,7 +50,9 @@ export function settleAccusations(turn: Turn): void {
     hasCausedTooMuch(turn.state, accuserId, turn.nowMs),
   );
   if (relinks === 0 && !isTiresome) {
-    if (afterMs < plan.limits.relinkMs) return;
+    // A caller that has not noticed yet keeps its dead link, and would be alone to tell of it the next time.
+    const isHalfTold = accusations.some((one) => isAlone(one, accusations));
+    if (afterMs < (isHalfTold ? plan.limits.accusationMs : plan.limits.relinkMs)) return;
     noteCause(turn);
     relink(turn, `${nameOf(turn.state, oldest.accuserId)}: ${oldest.reason}`);
     return;

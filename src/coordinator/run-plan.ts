@@ -64,9 +64,12 @@ export interface WaitLimits {
   readonly saveAgainMs: number;
   /** What a joiner may make the others wait at the boundary where it becomes a member. */
   readonly admitMs: number;
-  /** How long a report of a lost peer waits for the coordinator to see the loss itself, before all link up again. */
+  /** How long both ends' word of a lost link waits for the coordinator to see a death itself, before all link up again. */
   readonly relinkMs: number;
-  /** The same where that has been tried, before somebody is dropped: longer than two ends see a silence apart. */
+  /**
+   * The same where one end alone has told of it, or where all have linked up again before and somebody is to be
+   * dropped: longer than two ends see a silence apart.
+   */
   readonly accusationMs: number;
 }
 

@@ -43,7 +43,7 @@ describe("a member that tells of lost links", () => {
   test("goes itself when the peer that it accuses has noticed nothing, twice in the same step", () => {
     const run = inTheMiddle();
     accuse(run, 0, 2);
-    run.passTime(relinkMs);
+    run.passTime(accusationMs);
     run.runUntil(() => run.state.phase.type === "training");
     accuse(run, 0, 2);
     run.passTime(accusationMs);

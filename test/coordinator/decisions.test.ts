@@ -515,20 +515,33 @@ describe("a link that is lost between two members", () => {
     expect(run.runToEnd().status).toBe("completed");
   });
 
+  const tell = (run: Simulation, workerId: number, peerId: number) => {
+    const { generation } = run.state;
+    const message = { type: "peer-lost", generation, peerId, reason: "connection lost" } as const;
+    run.dispatch({ type: "message", workerId, message });
+  };
+
   test("is made anew by the same members, as soon as the coordinator can have seen a death", () => {
     const { run } = inTheMiddle();
     const { generation } = run.state;
-    const message = {
-      type: "peer-lost",
-      generation,
-      peerId: 1,
-      reason: "connection lost",
-    } as const;
-    run.dispatch({ type: "message", workerId: 0, message });
+    tell(run, 0, 1);
+    tell(run, 1, 0);
     run.passTime(SMALL_PLAN.limits.relinkMs - 1);
     expect(run.state.generation).toBe(generation);
     run.passTime(1);
     expect(run.state.members).toEqual([0, 1, 2]);
+    expect(run.state.phase.type).toBe("linking");
+    expect(run.runToEnd()).toEqual({ status: "completed" });
+    expect(dropsOf(run)).toEqual([]);
+  });
+
+  test("is not made anew while the other end may still believe in it: a caller would not call", () => {
+    const { run } = inTheMiddle();
+    const { generation } = run.state;
+    tell(run, 0, 1);
+    run.passTime(SMALL_PLAN.limits.accusationMs - 1);
+    expect(run.state.generation).toBe(generation);
+    run.passTime(1);
     expect(run.state.phase.type).toBe("linking");
     expect(run.runToEnd()).toEqual({ status: "completed" });
     expect(dropsOf(run)).toEqual([]);
