@@ -57,7 +57,8 @@ export function settleAccusations(turn: Turn): void {
     relink(turn, `${nameOf(turn.state, oldest.accuserId)}: ${oldest.reason}`);
     return;
   }
-  if (afterMs < plan.limits.accusationMs) return;
+  const isOpen = hasUnnamedLosses(turn.state);
+  if (afterMs < (isOpen ? plan.limits.unnamedMs : plan.limits.accusationMs)) return;
   const blamedId = mostBlamed(turn.state, turn.nowMs);
   const broken = accusations.filter(
     ({ accusedId, accuserId }) => accusedId === blamedId || accuserId === blamedId,
@@ -69,6 +70,16 @@ export function settleAccusations(turn: Turn): void {
   const reason = `has no link to ${new Set(others).size} of ${members.length - 1} other members: ${why}`;
   noteCause(turn);
   loseWorkers(turn, [blamedId], reason, "ERR_PEER_LOST");
+}
+
+/**
+ * Whether members still link up whose missing links nobody has told of yet: calls that nobody answers take their
+ * time, and who has made most of them must not be judged before.
+ */
+function hasUnnamedLosses({ phase, accusations }: RunState): boolean {
+  if (phase.type !== "linking") return false;
+  const named = new Set(accusations.flatMap((one) => [one.accuserId, one.accusedId]));
+  return [...phase.pending].some((workerId) => !named.has(workerId));
 }
 
 /** The same members, linked afresh: the step is begun again. */

@@ -71,6 +71,8 @@ export interface WaitLimits {
    * dropped: longer than two ends see a silence apart.
    */
   readonly accusationMs: number;
+  /** The same while members miss links that nobody has told of: longer than a call that nobody answers. */
+  readonly unnamedMs: number;
 }
 
 /**
@@ -94,6 +96,7 @@ export const DEFAULT_WAIT_LIMITS: WaitLimits = {
   admitMs: 60_000,
   relinkMs: 200,
   accusationMs: 1_500,
+  unnamedMs: 12_000,
 };
 
 /** Steps between comparisons of all replicas' digests, besides those at checkpoints and at the end. */

@@ -570,6 +570,7 @@ describe("a link that is lost between two members", () => {
     const reason = "no answer from 10.0.0.9:4000";
     const message = { type: "peer-lost", generation, peerId: 0, reason } as const;
     run.dispatch({ type: "message", workerId: 1, message });
+    run.dispatch({ type: "message", workerId: 2, message: { type: "linked", generation } });
     run.passTime(SMALL_PLAN.limits.accusationMs);
     expect(dropsOf(run).map(({ workerId }) => workerId)).toEqual([0]);
     expect(dropsOf(run)[0]?.reject.message).toMatch(/no answer from 10\.0\.0\.9:4000/);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { defined } from "../../src/base/assert.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { CALM } from "./simulated-faults.ts";
 import { Simulation, SMALL_PLAN } from "./simulation.ts";
@@ -51,4 +52,29 @@ describe("one link between two living members", () => {
       expect(numBroken).toBeGreaterThan(NUM_SEEDS / 2);
     },
   );
+});
+
+describe("a member that reaches none of the others", () => {
+  test.each([3, 4])("goes alone, of %d, whenever that begins", (numWorkers) => {
+    let numLost = 0;
+    for (let seed = 0; seed < NUM_SEEDS; seed++) {
+      const random = seededRandom(seed, numWorkers);
+      const run = new Simulation(random, PLAN);
+      const workers = Array.from({ length: numWorkers }, () => run.join());
+      const victim = defined(workers[Math.floor(numWorkers * random.uniform())], "a victim");
+      const isolatedAt = 30 + Math.floor(250 * random.uniform());
+      for (let numEvents = 0; run.state.step < PLAN.steps; numEvents++) {
+        if (numEvents === isolatedAt) run.isolate(victim);
+        run.stepOnce(CALM, numEvents);
+      }
+      const lost = run.records.flatMap(({ type, workerId }) => (type === "lost" ? [workerId] : []));
+      expect(
+        lost.filter((id) => id !== victim.id),
+        `seed ${seed}`,
+      ).toEqual([]);
+      expect(run.runToEnd(), `seed ${seed}`).toEqual({ status: "completed" });
+      numLost += lost.length;
+    }
+    expect(numLost).toBeGreaterThan(NUM_SEEDS / 2);
+  });
 });

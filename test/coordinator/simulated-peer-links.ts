@@ -49,6 +49,8 @@ export class PeerNetwork {
   readonly #options: PeerNetworkOptions;
   /** That live. */
   readonly #links = new Set<PeerLink>();
+  /** Workers that reach no other, and that no other reaches. */
+  readonly #isolated = new Set<SimulatedMesh>();
   #sights: Sight[] = [];
 
   constructor(options: PeerNetworkOptions) {
@@ -62,9 +64,11 @@ export class PeerNetwork {
       ...{ isAlive: true, silentSinceMs: undefined },
     };
     const called = this.#options.find(calledId);
-    if (called === undefined) {
+    const isCutOff = this.#isolated.has(caller) || this.#isolated.has(called ?? caller);
+    if (called === undefined || isCutOff) {
       link.isAlive = false;
-      this.#show(caller, 0, () => caller.onClosed(calledId, link, "connection refused"));
+      const [afterMs, reason] = isCutOff ? [CALL_MS, "no answer"] : [0, "connection refused"];
+      this.#show(caller, afterMs, () => caller.onClosed(calledId, link, reason));
       return link;
     }
     this.#links.add(link);
@@ -105,6 +109,14 @@ export class PeerNetwork {
     if (!this.#die(link)) return;
     for (const end of [link.caller, link.called]) {
       this.#showEnd(link, end, silenceMs(this.#options.random), "silent for 2.5 s");
+    }
+  }
+
+  /** A worker's links to all others carry nothing from now on, and cannot be made again. */
+  isolate(mesh: SimulatedMesh): void {
+    this.#isolated.add(mesh);
+    for (const link of [...this.#links]) {
+      if (link.caller === mesh || link.called === mesh) this.halfOpen(link);
     }
   }
 

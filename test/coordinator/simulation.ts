@@ -355,6 +355,11 @@ export class Simulation {
     return link !== undefined;
   }
 
+  /** A worker reaches none of the others any more, though it still talks to the coordinator. */
+  isolate(worker: SimulatedWorker): void {
+    this.#network.isolate(worker.mesh);
+  }
+
   #maybeLinkFault({ cut = 0, halfOpen = 0, delay = 0, duplicate = 0 }: Faults): void {
     if (cut + halfOpen + delay + duplicate === 0) return;
     const victim = this.#anyOf(this.living.filter((worker) => !worker.isOrphan));
