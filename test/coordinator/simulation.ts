@@ -18,6 +18,7 @@ import {
   SimulatedWorker,
   updated,
 } from "./simulated-worker.ts";
+import { anyOf, strike } from "./strike.ts";
 
 /** What the shell has of a committed step's sum. */
 interface SimulatedSum {
@@ -153,14 +154,14 @@ export class Simulation {
   /** All links are cut, in the middle of a message: what was not whole at its end is lost. */
   cutCoordinator(): void {
     for (const worker of [...this.workers.values()]) {
-      if (!worker.isGone && !worker.isOrphan) this.#cutLink(worker);
+      if (!worker.isGone && !worker.isOrphan) this.cutLink(worker);
     }
   }
 
   /** All links carry nothing any more: workers notice first, the coordinator by silence. */
   halfOpenCoordinator(): void {
     for (const worker of [...this.workers.values()]) {
-      if (!worker.isGone && !worker.isOrphan) this.#halfOpen(worker);
+      if (!worker.isGone && !worker.isOrphan) this.halfOpenLink(worker);
     }
   }
 
@@ -183,7 +184,7 @@ export class Simulation {
     this.#numEvents = numEvents;
     const saving = this.#saving;
     for (const event of this.#soon.splice(0)) if (!this.isDown) this.dispatch(event);
-    if (numEvents < faults.until) this.#maybeFault(faults);
+    if (numEvents < faults.until) strike(this, this.#random, faults);
     else this.#disk.isFull = false;
     if (this.isDown && this.#random.uniform() < 0.1) {
       this.#restart(numEvents < faults.until ? (faults.powerCut ?? 0) : 0);
@@ -230,7 +231,7 @@ export class Simulation {
       worker.silentUntilMs ??= this.nowMs - ms + silenceMs(this.#random);
       if (ms < LONG_MS && this.nowMs < worker.silentUntilMs) continue;
       if (worker.isGhost) this.#close(worker, "silent for 2.5 s");
-      else this.#cutLink(worker, "silent for 2.5 s");
+      else this.cutLink(worker, "silent for 2.5 s");
     }
     if (this.isDown) return;
     this.dispatch({ type: "tick" });
@@ -252,7 +253,7 @@ export class Simulation {
   #crash(): void {
     this.#willCrash = false;
     this.isDown = true;
-    this.#count("crash");
+    this.count("crash");
     this.#disk.loseWaiting();
     for (const worker of this.workers.values()) this.#orphan(worker);
     // A checkpoint may have become whole just before.
@@ -268,7 +269,7 @@ export class Simulation {
     worker.inbox.length = this.#part(worker.inbox.length);
     worker.outbox.length = 0;
     worker.saidAt = undefined;
-    if (numSaid > worker.inbox.length) this.#count("lose");
+    if (numSaid > worker.inbox.length) this.count("lose");
     worker.isOrphan = true;
     worker.isGone ||= worker.isGhost;
   }
@@ -277,14 +278,15 @@ export class Simulation {
     return Math.floor(this.#random.uniform() * (length + 1));
   }
 
-  #count(kind: Parameters<FaultCounts["get"]>[0]): void {
+  /** Notes that a fault has come to pass. */
+  count(kind: Parameters<FaultCounts["get"]>[0]): void {
     this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
   }
 
   /** Starts the coordinator again from its files. */
   #restart(powerCut: number): void {
     if (this.#random.uniform() < powerCut) {
-      this.#count("powerCut");
+      this.count("powerCut");
       this.#disk.losePower(this.#random);
     }
     const { start, heritage } = this.#disk.recover();
@@ -312,47 +314,22 @@ export class Simulation {
     this.dispatch({ type: "hello", workerId, hello: whole, host: "::1" });
   }
 
-  #maybeFault(faults: Faults): void {
-    const { kill, freeze, join, thaw = 0, crash = 0, fullDisk = 0 } = faults;
-    if (fullDisk > 0 && this.#random.uniform() < fullDisk) {
-      this.#count("fullDisk");
-      this.#disk.isFull = !this.#disk.isFull;
-      this.#disk.sync();
-    }
-    if (!this.isDown && this.#random.uniform() < crash) this.killCoordinator();
-    if (!this.isDown) this.#maybeLinkFault(faults);
-    this.#maybePeerLinkFault(faults);
-    if (thaw > 0 && this.#random.uniform() < thaw) this.#thawOne();
-    const chance = this.#random.uniform();
-    const victim = this.#anyOf(this.living);
-    if (chance < kill && victim !== undefined) {
-      this.#count("kill");
-      this.kill(victim);
-    } else if (chance < kill + freeze && victim !== undefined) {
-      this.#count("freeze");
-      victim.isFrozen = true;
-    } else if (chance < kill + freeze + join && this.living.length < 6 && !this.isDown) {
-      this.#count("join");
-      this.join();
-    }
-  }
-
-  /** A link between two workers is gone, and nothing else is the matter with either. */
-  #maybePeerLinkFault({ peerCut = 0, peerHalfOpen = 0 }: Faults): void {
-    if (peerCut + peerHalfOpen === 0) return;
-    const chance = this.#random.uniform();
-    if (chance < peerCut) {
-      if (this.breakPeerLink("cut")) this.#count("peerCut");
-    } else if (chance < peerCut + peerHalfOpen) {
-      if (this.breakPeerLink("halfOpen")) this.#count("peerHalfOpen");
-    }
-  }
-
   /** Breaks one of the links between two living workers; false: there is none. */
   breakPeerLink(how: "cut" | "halfOpen"): boolean {
-    const link = this.#anyOf(this.#network.openLinks);
+    const link = anyOf(this.#random, this.#network.openLinks);
     if (link !== undefined) this.#network[how](link);
     return link !== undefined;
+  }
+
+  /** A worker's link carries nothing for a while. */
+  holdLink(worker: SimulatedWorker): void {
+    worker.heldUntil = this.#numEvents + DELAY_EVENTS;
+  }
+
+  /** The disk becomes full, or has room again. */
+  fillDisk(): void {
+    this.#disk.isFull = !this.#disk.isFull;
+    this.#disk.sync();
   }
 
   /** A worker reaches none of the others any more, though it still talks to the coordinator. */
@@ -360,43 +337,15 @@ export class Simulation {
     this.#network.isolate(worker.mesh);
   }
 
-  #maybeLinkFault({ cut = 0, halfOpen = 0, delay = 0, duplicate = 0 }: Faults): void {
-    if (cut + halfOpen + delay + duplicate === 0) return;
-    const victim = this.#anyOf(this.living.filter((worker) => !worker.isOrphan));
-    const chance = this.#random.uniform();
-    if (victim === undefined) return;
-    if (chance < cut) {
-      this.#count("cut");
-      this.#cutLink(victim);
-    } else if (chance < cut + halfOpen) {
-      this.#count("halfOpen");
-      this.#halfOpen(victim);
-    } else if (chance < cut + halfOpen + delay) {
-      this.#count("delay");
-      victim.heldUntil = this.#numEvents + DELAY_EVENTS;
-    } else if (chance < cut + halfOpen + delay + duplicate) this.#duplicate(victim);
-  }
-
-  #anyOf<T>(some: readonly T[]): T | undefined {
-    return some[Math.floor(this.#random.uniform() * some.length)];
-  }
-
-  #thawOne(): void {
-    const frozen = [...this.workers.values()].filter((one) => one.isFrozen && !one.isGhost);
-    const one = this.#anyOf(frozen.filter(({ isGone }) => !isGone));
-    if (one === undefined) return;
-    this.#count("thaw");
-    this.thaw(one);
-  }
-
-  #cutLink(victim: SimulatedWorker, reason = "connection lost"): void {
+  /** The link between a worker and the coordinator ends, in the middle of a message. */
+  cutLink(victim: SimulatedWorker, reason = "connection lost"): void {
     this.#orphan(victim);
     if (this.isDown) return;
     this.dispatch({ type: "closed", workerId: victim.id, reason });
   }
 
   /** The worker gives its link up and will call again; at the other end the link seems to live. */
-  #halfOpen(victim: SimulatedWorker): void {
+  halfOpenLink(victim: SimulatedWorker): void {
     const ghost = new SimulatedWorker(victim.id, this.#network);
     ghost.isGhost = true;
     ghost.isFrozen = true;
@@ -404,15 +353,6 @@ export class Simulation {
     victim.id = this.#numWorkers++;
     this.workers.set(victim.id, victim);
     this.workers.set(ghost.id, ghost);
-  }
-
-  /** What it says next is heard twice: nothing may come of the second time. */
-  #duplicate(victim: SimulatedWorker): void {
-    const next = victim.outbox[0];
-    // What the shell turns into events by itself, with its own memory of what was asked, comes once.
-    if (next === undefined || next.type === "sum" || next.type === "snapshot") return;
-    this.#count("duplicate");
-    victim.outbox.unshift(next);
   }
 
   /** How long nothing happens when nobody can do anything. */
@@ -459,7 +399,7 @@ export class Simulation {
     const saidAt = worker.saidAt ?? this.#numEvents;
     worker.saidAt = undefined;
     const others = [...this.workers.values()].some((one) => (one.saidAt ?? saidAt) < saidAt);
-    if (others) this.#count("reorder");
+    if (others) this.count("reorder");
     if (saying.type === "hello") return;
     if (saying.type === "sum") {
       this.#onSum(workerId, saying.step);
@@ -491,7 +431,7 @@ export class Simulation {
 
   #endSave({ failSave, until }: Faults, numEvents: number): void {
     if (numEvents < until && this.#random.uniform() < failSave) {
-      this.#count("failSave");
+      this.count("failSave");
       this.failSave("disk full");
     } else this.finishSave();
   }
