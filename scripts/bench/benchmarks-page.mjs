@@ -27,6 +27,12 @@ included) says how far speeds can be trusted: what is above that is other work o
 them. The time that all processes of a side, coordinator included, had a core for a step depends on it less,
 but does not count waiting.
 
+PyTorch gives large blocks of memory back to the system in every step and gets them again. Where page faults are dear, as on some
+virtual machines, that costs it much: on the machine of most of these rows its step of the size b on one core took half the time with
+\`GLIBC_TUNABLES=glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=4294967296\`, which keeps the blocks. With that for both
+sides, in one round, the ratios were 1.69 (s), 1.98 (m) in f32, and 1.38 (s), 1.53 (m), 1.30 (b) in bf16. On a machine with half the speed
+they were, without it, 1.42, 1.32 and 1.42 in f32, and 1.56, 1.08 and 1.35 in bf16, with the code of some days before.
+
 ## What was compared
 
 | size | layers x width x context, vocabulary | batch | steps counted | rounds | load | machine | versions |
