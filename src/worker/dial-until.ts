@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
-import { TrainerError } from "../base/errors.ts";
 import type { Link } from "../protocol/link.ts";
+import { inSeconds } from "./in-seconds.ts";
+import { isAbsent } from "./is-absent.ts";
 
 /** How long, and by what means, a coordinator that may not have been started yet is called. */
 export interface DialUntilOptions {
@@ -37,10 +38,7 @@ export async function dialUntil(
       try {
         return await dialOnce();
       } catch (error) {
-        const isPassing =
-          error instanceof TrainerError &&
-          (error.code === "ERR_CONNECT" || error.code === "ERR_CONNECT_TIMEOUT");
-        if (!isPassing || clock.nowMs() - startMs + PAUSE_MS > timeoutMs) throw error;
+        if (!isAbsent(error) || clock.nowMs() - startMs + PAUSE_MS > timeoutMs) throw error;
         await new Promise<void>((resolve) => clock.after(PAUSE_MS, resolve));
       }
     }
@@ -54,13 +52,9 @@ function tellOfWait({ timeoutMs, clock, label, onWait }: DialUntilOptions): () =
   const startMs = clock.nowMs();
   let cancel = clock.after(TOLD_AFTER_MS, tell);
   function tell(): void {
-    const waited = seconds(clock.nowMs() - startMs);
-    onWait(`waiting for a coordinator to answer at ${label}, ${waited} of ${seconds(timeoutMs)}`);
+    const waited = inSeconds(clock.nowMs() - startMs);
+    onWait(`waiting for a coordinator to answer at ${label}, ${waited} of ${inSeconds(timeoutMs)}`);
     cancel = clock.after(TOLD_EVERY_MS, tell);
   }
   return () => cancel();
-}
-
-function seconds(ms: number): string {
-  return `${Math.round(ms / 1000)} s`;
 }

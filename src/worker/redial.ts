@@ -2,6 +2,8 @@ import type { Clock } from "../base/clock.ts";
 import { TrainerError } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
 import type { Link } from "../protocol/link.ts";
+import { inSeconds } from "./in-seconds.ts";
+import { isAbsent } from "./is-absent.ts";
 
 /** How a lost coordinator is called. */
 export interface RedialOptions {
@@ -36,13 +38,15 @@ export async function redial(options: RedialOptions): Promise<Link | undefined> 
   for (let pauseMs = PAUSE_MS_MIN; !options.isOver(); pauseMs *= 2) {
     const waitedMs = clock.nowMs() - startMs;
     if (clock.nowMs() - toldMs >= TOLD_EVERY_MS) {
-      options.onWait(`coordinator lost, redialling, ${seconds(waitedMs)} of ${seconds(timeoutMs)}`);
+      options.onWait(
+        `coordinator lost, redialling, ${inSeconds(waitedMs)} of ${inSeconds(timeoutMs)}`,
+      );
       toldMs = clock.nowMs();
     }
     try {
       return await options.dialOnce();
     } catch (error) {
-      if (!(error instanceof TrainerError) || !PASSING.has(error.code)) throw error;
+      if (!isAbsent(error)) throw error;
       const nextMs = Math.min(pauseMs, PAUSE_MS_MAX) * (0.5 + random.uniform() / 2);
       if (clock.nowMs() - startMs + nextMs > timeoutMs) throw lost(timeoutMs, error);
       await new Promise<void>((resolve) => clock.after(nextMs, resolve));
@@ -51,18 +55,11 @@ export async function redial(options: RedialOptions): Promise<Link | undefined> 
   return undefined;
 }
 
-/** What a coordinator that is being started again may answer. */
-const PASSING: ReadonlySet<string> = new Set(["ERR_CONNECT", "ERR_CONNECT_TIMEOUT"]);
-
 function lost(timeoutMs: number, cause: TrainerError): TrainerError {
   return new TrainerError(
     "ERR_COORDINATOR_LOST",
-    `The coordinator was lost, and has not come back within ${seconds(timeoutMs)}: ${cause.message} ` +
+    `The coordinator was lost, and has not come back within ${inSeconds(timeoutMs)}: ${cause.message} ` +
       "Continue the run with `smallinit resume RUN` on its host, and start this worker again.",
     { cause },
   );
-}
-
-function seconds(ms: number): string {
-  return `${Math.round(ms / 1000)} s`;
 }
