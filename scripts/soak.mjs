@@ -5,8 +5,8 @@
 //
 // Each round is one `launch --chaos random:...` of a small model, judged at its end: digest of the
 // undisturbed run (computed once, with one worker), every step and leaf counted once, no process left.
-// Before each round the same workers do a quarter of the steps undisturbed: what throughput is
-// compared with. OUT/soak.json and OUT/soak.md are written after every round; a round whose promises
+// Before every fourth round the same workers do the same steps undisturbed: what throughput is
+// compared with, as long as a round, since any run is slower at its beginning. OUT/soak.json and OUT/soak.md are written after every round; a round whose promises
 // were broken keeps its run folder. On a machine that others use, confine it:
 // `taskset -c 1 nice -n 5 node scripts/soak.mjs`.
 import { spawn } from "node:child_process";
@@ -18,6 +18,8 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { medianOf } from "../dist/base/median.js";
 import { writeMadeUpData } from "./write-made-up-data.mjs";
+
+const ROUNDS_PER_CALM = 4;
 
 const { values: options } = parseArgs({
   options: {
@@ -42,7 +44,13 @@ writeMadeUpData(data);
 say(`soak of ${minutes} min, ${perMinute.toFixed(2)} faults a minute, ${options.workers} workers`);
 const digest = (await train(join(out, "undisturbed"), { workers: 1, steps })).parameterDigest;
 say(`undisturbed digest ${digest}`);
-for (let round = 0; isTimeForAnother(); round++) await doRound(round);
+let calm;
+for (let round = 0; isTimeForAnother(); round++) {
+  if (round % ROUNDS_PER_CALM === 0) {
+    calm = await train(join(out, "calm"), { workers: options.workers, steps });
+  }
+  await doRound(round);
+}
 process.exitCode = rounds.length > 0 && rounds.every(({ isKept }) => isKept) ? 0 : 1;
 
 /** The last round may end a little late, and is not begun when it would end much too late. */
@@ -53,7 +61,6 @@ function isTimeForAnother() {
 
 async function doRound(round) {
   const beginMs = Date.now();
-  const calm = await train(join(out, "calm"), { workers: options.workers, steps: steps / 4 });
   const run = join(out, `round-${round}`);
   rmSync(run, { recursive: true, force: true });
   const chaos = `random:${perMinute}/min,seed=${seed + round},digest=${digest}`;
