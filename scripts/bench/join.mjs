@@ -1,13 +1,15 @@
 // What a worker that joins a run under way costs the others, in steps of theirs.
 //
-//     npm run build && node scripts/bench/join.mjs [--size s|m] [--members 2] [--rounds 3] [--all-reduce mesh]
+//     npm run build && node scripts/bench/join.mjs [--size s|m] [--members 2] [--rounds 3] [--apart]
 //
 // Starts a coordinator and members, lets one more worker join, and reads off the rows of metrics.jsonl
 // when steps were committed: the median gap between commits before the joiner was started, while it made its engine
 // (it takes a core for that, which on hosts of its own it would not), while its state and the sums were on their
-// way ("catch-up" to "generation" in events.jsonl), and the gap in which the fleet was formed anew. All
-// shares one machine: ratios within a round count. The batch is small for the model, so that steps are short
-// against the state that travels: that is the hard case.
+// way ("catch-up" to "generation" in events.jsonl), and the gap in which the fleet was formed anew. After each round
+// it brings as many bytes by way of one process to another over plain sockets: what all steps of the catching up took
+// longer is to be no more than that. All shares one machine: ratios within a round count. With --apart
+// (Linux) the members have a core of their own, and coordinator and joiner another. The batch is small for
+// the model, so that steps are short against the state that travels: that is the hard case.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
@@ -16,6 +18,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { medianOf } from "../../dist/base/median.js";
+import { measureRelay } from "./bare-relay.mjs";
 
 /** Shapes; the parameters are 0.8 and 10.7 million. */
 const SIZES = {
@@ -35,9 +38,16 @@ const { values: options } = parseArgs({
     rounds: { type: "string", default: "3" },
     "all-reduce": { type: "string", default: "mesh" },
     engine: { type: "string", default: "onnx" },
+    apart: { type: "boolean", default: false },
   },
 });
 const COMMAND = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+/** Cores with --apart: the members share one. */
+const MEMBERS_CORE = 0;
+const OTHERS_CORE = 1;
+/** What to put before a command so that it runs on this core, with --apart. */
+const pinned = (core) => (options.apart ? ["taskset", "-c", String(core)] : []);
 
 const folder = mkdtempSync(join(tmpdir(), "smallinit-join-"));
 const children = new Set();
@@ -49,7 +59,15 @@ try {
     rounds.push(await measure(join(folder, `run-${round}`)));
     console.log(JSON.stringify(rounds.at(-1)));
   }
-  for (const key of ["startingRatio", "catchUpRatio", "catchUpSteps", "formSteps", "formMs"]) {
+  for (const key of [
+    "startingRatio",
+    "catchUpRatio",
+    "catchUpSteps",
+    "riseMs",
+    "transferMs",
+    "formSteps",
+    "formMs",
+  ]) {
     const values = rounds.flatMap((each) => (each[key] === null ? [] : [each[key]]));
     console.log(`${key}: median ${medianOf(values)}, of ${values.length} rounds`);
   }
@@ -65,10 +83,11 @@ async function measure(run) {
   };
   const sets = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
   const args = ["coordinator", "--data", folder, "--run", run, "--listen", "127.0.0.1:0", ...sets];
-  const coordinator = start([...args, "--min-workers", options.members]);
+  const coordinator = start([...args, "--min-workers", options.members], OTHERS_CORE);
   const url = await until(() => /smallinit worker '([^']+)'/.exec(coordinator.output)?.[1]);
-  const worker = () => start(["worker", url, "--threads", "1", "--engine", options.engine]);
-  for (let i = 0; i < Number(options.members); i++) worker();
+  const worker = (core) =>
+    start(["worker", url, "--threads", "1", "--engine", options.engine], core);
+  for (let i = 0; i < Number(options.members); i++) worker(MEMBERS_CORE);
 
   /** When the first commit after each number of steps was seen. */
   const commitsMs = [];
@@ -79,7 +98,7 @@ async function measure(run) {
       return isReached(rows) ? rows : undefined;
     });
   await watch((rows) => rows >= STEPS_BEFORE);
-  worker();
+  const joiner = worker(OTHERS_CORE);
   await watch(() => eventsOf(run, "generation").length > 1);
   const [, formed] = eventsOf(run, "generation");
   const [catchUp] = eventsOf(run, "catch-up");
@@ -90,7 +109,11 @@ async function measure(run) {
   const gaps = (from, to) => commitsMs.slice(from + 1, to).map((ms, i) => ms - commitsMs[from + i]);
   const usualMs = medianOf(gaps(WARMUP_STEPS, STEPS_BEFORE));
   const startingMs = medianOf(gaps(STEPS_BEFORE, catchUp.step - 1));
-  const catchUpMs = medianOf(gaps(catchUp.step - 1, formed.step));
+  const catchUpGaps = gaps(catchUp.step - 1, formed.step);
+  const catchUpMs = medianOf(catchUpGaps);
+  // f32: parameters and two moments, then a sum for each step.
+  const numParams = Number(/(\d+) parameters/.exec(joiner.output)[1]);
+  const numBytes = 4 * numParams * (3 + catchUpGaps.length);
   const formMs = commitsMs[formed.step] - commitsMs[formed.step - 1];
   return {
     load: loadavg()[0],
@@ -98,6 +121,9 @@ async function measure(run) {
     startingRatio: rounded(startingMs / usualMs),
     catchUpSteps: formed.step - catchUp.step,
     catchUpRatio: rounded(catchUpMs / usualMs),
+    /** What all these steps took longer, and what it takes to bring as many bytes over. */
+    riseMs: rounded(catchUpGaps.reduce((sum, gap) => sum + gap - usualMs, 0)),
+    transferMs: rounded(await measureRelay(numBytes, pinned)),
     /** The step in which the fleet was formed, in usual steps, and what it took longer. */
     formSteps: rounded(formMs / usualMs),
     formMs: rounded(formMs - usualMs),
@@ -105,8 +131,9 @@ async function measure(run) {
   };
 }
 
-function start(args) {
-  const child = spawn(process.execPath, [COMMAND, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+function start(args, core) {
+  const [program, ...rest] = [...pinned(core), process.execPath, COMMAND, ...args];
+  const child = spawn(program, rest, { stdio: ["ignore", "pipe", "pipe"] });
   const running = { output: "" };
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (data) => {

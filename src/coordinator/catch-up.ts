@@ -66,7 +66,7 @@ function endReplayIfBroken(turn: Turn): void {
 export function endReplay(turn: Turn): void {
   if (turn.state.replay === undefined) return;
   update(turn, { replay: undefined });
-  emit(turn, { type: "forget-sums", below: turn.state.step });
+  emit(turn, { type: "forget-sums", below: turn.state.step, isOver: true });
 }
 
 /** From the current step on, one member sends the sum of every step that is committed. */
@@ -137,7 +137,7 @@ function forgetSums(turn: Turn): void {
   }
   if (from <= replay.from) return;
   update(turn, { replay: { ...replay, from, until: Math.max(from, replay.until) } });
-  emit(turn, { type: "forget-sums", below: from });
+  emit(turn, { type: "forget-sums", below: from, isOver: false });
 }
 
 /** A committed step's sum is here. */

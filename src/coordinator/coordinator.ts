@@ -231,10 +231,10 @@ export class Coordinator {
         this.#sums.collect(effect.workerId, effect.step, store.numParams + 1);
         return;
       case "send-sum":
-        this.#inBackground(this.#supply.send(effect.workerId, this.#sums.framesOf(effect.step)));
+        this.#inBackground(this.#sendSum(effect));
         return;
       case "forget-sums":
-        this.#sums.forget(effect.below);
+        this.#sums.forget(effect.below, effect.isOver);
         return;
       case "save":
         this.#inBackground(this.#save(effect));
@@ -278,6 +278,10 @@ export class Coordinator {
       const { store, configuration, log } = this.#means;
       this.dispatch(await store.findBefore(step, { configuration, log, damage }));
     }
+  }
+
+  #sendSum({ workerId, step }: Extract<RunEffect, { readonly type: "send-sum" }>): Promise<void> {
+    return this.#sums.lend(step, (frames) => this.#supply.send(workerId, frames));
   }
 
   /** Tells the machine something when it is done with what it does now. */

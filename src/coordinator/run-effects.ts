@@ -30,6 +30,8 @@ export type RunEffect =
       readonly address?: PeerAddress;
       /** It goes on from what it holds. */
       readonly keep: boolean;
+      /** Others train already. */
+      readonly isUnderWay: boolean;
     }
   /**
    * Sends the state after `step` updates, from the last snapshot or the checkpoint, as frames; at step 0
@@ -62,8 +64,8 @@ export type RunEffect =
   | { readonly type: "collect-sum"; readonly workerId: number; readonly step: number }
   /** Sends a collected sum to a joiner. */
   | { readonly type: "send-sum"; readonly workerId: number; readonly step: number }
-  /** Forgets the sums of steps before `below`, also those on their way. */
-  | { readonly type: "forget-sums"; readonly below: number }
+  /** Forgets the sums of steps before `below`, also those on their way. `isOver`: nobody catches up any more. */
+  | { readonly type: "forget-sums"; readonly below: number; readonly isOver: boolean }
   /** Writes the collected snapshot as checkpoint `step`, in the background. */
   | { readonly type: "save"; readonly step: number; readonly facts: CheckpointFacts }
   /** Forgets metrics after `step`: the whole fleet was lost, and the checkpoint of `step` is taken. */

@@ -52,8 +52,8 @@ export function isSnapshotFree(state: RunState): boolean {
 }
 
 /**
- * Asks a member for the state of the current step. It copies its vectors and goes on: the commit that
- * ends the step travels behind this, so the member still holds that state when it hears of it.
+ * Asks a member for the state of the current step, which it sends while it goes on: the commit that ends
+ * the step travels behind this, so the member still holds that state when it hears of it.
  */
 export function requestSnapshot(turn: Turn): void {
   const { step, members, trainLoss, validationLoss, evaluatedStep } = turn.state;

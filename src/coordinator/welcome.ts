@@ -34,7 +34,9 @@ export function onHello(turn: Turn, workerId: number, hello: Hello, host: string
   const told = where === undefined ? {} : { address: where };
   // Written ahead: the id that a worker is told is never given again.
   record(turn, { type: "joined", workerId, name: hello.name, host, ...told });
-  emit(turn, { type: "welcome", workerId, step, restore: step > 0, keep: false, ...place });
+  const isUnderWay = state.members.length > 0;
+  const answer = { step, restore: step > 0, keep: false, isUnderWay };
+  emit(turn, { type: "welcome", workerId, ...answer, ...place });
   if (step > 0) emit(turn, { type: "send-state", workerId, step });
   const reached = where === undefined ? "" : `; its peers reach it at ${where}`;
   say(turn, `${nameOf(turn.state, workerId)} has joined and prepares its engine${reached}.`);
@@ -64,7 +66,8 @@ function takeBack(
     },
   });
   record(turn, { type: "joined", workerId, name: hello.name, held });
-  emit(turn, { type: "welcome", workerId, step, restore: false, keep: true, ...place });
+  const answer = { step, restore: false, keep: true, isUnderWay: false };
+  emit(turn, { type: "welcome", workerId, ...answer, ...place });
   say(turn, `${nameOf(turn.state, workerId)} is back with the state of step ${step}.`);
 }
 

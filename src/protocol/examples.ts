@@ -52,7 +52,7 @@ export const EXAMPLE_MESSAGES: {
   "worker-failed": { type: "worker-failed", code: "ERR_ENGINE", message: "out of memory" },
   welcome: {
     ...{ type: "welcome", workerId: 1, step: 0, restore: false, keep: false, runId: "run-1" },
-    ...{ meshSecret: "s".repeat(43), address },
+    ...{ isUnderWay: true, meshSecret: "s".repeat(43), address },
     configuration: resolveConfiguration({ vocabSize: 65 }),
   },
   reject: { type: "reject", code: "ERR_FLEET_FULL", message: "the fleet has its most workers" },

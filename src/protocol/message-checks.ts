@@ -223,6 +223,7 @@ export const MESSAGE_CHECKS: {
     step: uint32,
     restore: flag,
     keep: flag,
+    isUnderWay: flag,
     runId,
     meshSecret: secret,
     address: { optional: address },

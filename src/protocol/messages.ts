@@ -2,7 +2,7 @@
 import type { Configuration } from "../configuration/configuration.ts";
 
 /** Raised whenever a message or a frame changes its meaning; both sides must have the same. */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 /** A half-open range of leaves: [lo, hi). */
 export interface LeafRange {
@@ -191,6 +191,8 @@ export interface Welcome {
   readonly restore: boolean;
   /** You go on from the state that your `hello` named; nothing is initialised. */
   readonly keep: boolean;
+  /** Others train already: use your engine once before you say that you are prepared. */
+  readonly isUnderWay: boolean;
   /** Names the run, with its configuration: the same after a restart of the coordinator. */
   readonly runId: string;
   /** Of it and the join token, members of the mesh make what they prove to one another; one per run. */

@@ -6,11 +6,13 @@ import { COORDINATOR_ID } from "../collective/exchange-plan.ts";
 import { attachKernels } from "../kernels/kernels.ts";
 import type { Link } from "../protocol/link.ts";
 import type { Form, Held, Message, Moment, PeerAddress, Welcome } from "../protocol/messages.ts";
+import type { StateVectors } from "../protocol/state-frames.ts";
 import type { TensorFrame } from "../protocol/tensor-frame.ts";
 import { CoordinatorLine, type CoordinatorLineOptions } from "./coordinator-line.ts";
 import { ExchangeDesk } from "./exchange-desk.ts";
+import { LeavingSnapshot, stateIn } from "./leaving-snapshot.ts";
 import { PeerMesh } from "./peer-mesh.ts";
-import { sendSnapshot, sendSum } from "./send-state.ts";
+import { sendSum } from "./send-sum.ts";
 import { StateDesk } from "./state-desk.ts";
 import type { MemoryMap, ToCommunication, ToCompute, Told } from "./thread-messages.ts";
 
@@ -34,6 +36,8 @@ export interface CommunicationOptions extends Pick<CoordinatorLineOptions, "reco
 interface Attached {
   readonly map: MemoryMap;
   readonly desk: ExchangeDesk;
+  /** The training state. */
+  readonly vectors: StateVectors;
 }
 
 /**
@@ -51,6 +55,8 @@ export class Communication {
   #form: Form | undefined;
   #attached: Attached | undefined;
   #attaching: Promise<void> = Promise.resolve();
+  /** The snapshot that is on its way to the coordinator. */
+  #leaving: LeavingSnapshot | undefined;
   #isOver: boolean = false;
 
   constructor(options: CommunicationOptions) {
@@ -131,8 +137,13 @@ export class Communication {
         this.#attached?.desk.addPartial(message, message.node, message.byteOffset);
         return;
       case "snapshot":
-        await sendSnapshot(this.#line.link, message.step, message.buffer);
-        this.#options.tell({ type: "snapshot-sent" });
+        await this.#sendSnapshot(message);
+        return;
+      case "snapshot-copy":
+        // What has just left altogether is told of already.
+        if (this.#leaving === undefined) return;
+        this.#leaving.useCopy(stateIn(message.buffer));
+        this.#options.tell({ type: "snapshot-secured" });
         return;
       case "sum":
         await sendSum(this.#line.link, message.step, message.buffer);
@@ -144,6 +155,18 @@ export class Communication {
       default:
         assertNever(message);
     }
+  }
+
+  async #sendSnapshot({
+    step,
+    numRead,
+  }: Extract<ToCommunication, { readonly type: "snapshot" }>): Promise<void> {
+    const { vectors } = defined(this.#attached, "the memory");
+    const { link } = this.#line;
+    this.#leaving = new LeavingSnapshot({ step, vectors, numRead });
+    await this.#leaving.send(link, () => this.#line.link !== link || this.#line.isLost);
+    this.#leaving = undefined;
+    this.#options.tell({ type: "snapshot-sent" });
   }
 
   /** Adds to the compute thread's word on a step what this thread has counted. */
@@ -252,14 +275,14 @@ export class Communication {
       onSummed: (moment) => this.#options.tell({ type: "summed", ...moment }),
       onViolation: (peerId, error) => this.#onViolation(peerId, error),
     });
-    this.#attached = { map, desk };
     const vector = (byteOffset: number) => kernels.view(byteOffset, numParams);
-    this.#guarded(() =>
-      this.#state.attach(
-        [vector(map.parameters), vector(map.firstMoments), vector(map.secondMoments)],
-        kernels.view(map.sum, numParams + 1),
-      ),
-    );
+    const vectors: StateVectors = [
+      vector(map.parameters),
+      vector(map.firstMoments),
+      vector(map.secondMoments),
+    ];
+    this.#attached = { map, desk, vectors };
+    this.#guarded(() => this.#state.attach(vectors, kernels.view(map.sum, numParams + 1)));
   }
 
   #begin({ ranges, ...moment }: Extract<ToCommunication, { readonly type: "begin" }>): void {

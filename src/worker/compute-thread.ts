@@ -18,6 +18,8 @@ import {
   take,
   takeLetGo,
   takeReplay,
+  takeSecured,
+  takeSnapshotSent,
   takeSum,
   taskDone,
 } from "./work-state.ts";
@@ -164,7 +166,10 @@ export class ComputeThread {
         this.#state = orphaned(this.#state);
         return;
       case "snapshot-sent":
-        this.#state = { ...this.#state, isSnapshotLeaving: false };
+        this.#state = takeSnapshotSent(this.#state);
+        return;
+      case "snapshot-secured":
+        this.#state = takeSecured(this.#state);
         return;
       case "replayed":
         this.#state = takeReplay(this.#state, message.step);
@@ -264,8 +269,10 @@ export class ComputeThread {
         break;
       }
       case "snapshot":
-        // A copy: training goes on while it leaves.
-        this.#means.tell({ type: "snapshot", step, buffer: trainer.copyState() });
+        this.#means.tell({ type: "snapshot", step, numRead: trainer.letStateBeRead() });
+        break;
+      case "copy":
+        this.#means.tell({ type: "snapshot-copy", buffer: trainer.copyUnread() });
         break;
       case "hold": {
         this.#state = taskDone(this.#state, task);
@@ -321,6 +328,7 @@ export class ComputeThread {
     const { trainer, tell } = this.#means;
     // A copy: the next exchange overwrites the sum while this one leaves.
     if (sum) tell({ type: "sum", step, buffer: trainer.copySum() });
+    else trainer.forgetCopies();
     if (!skip) trainer.update(step);
     if (digest) this.#say({ type: "digest", step: step + 1, digest: trainer.digest() });
   }

@@ -185,7 +185,7 @@ async function work(
     ...profiling,
     ...probing,
   });
-  await trainer.prepare();
+  await trainer.prepare(welcome.isUnderWay);
   const compute = new ComputeThread({
     ...{ workerId: welcome.workerId, layout: tensors, description, tell },
     processor: options.processor,

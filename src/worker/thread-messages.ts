@@ -81,8 +81,10 @@ export type ToCompute =
   | { readonly type: "let-go"; readonly generation: number }
   /** "The coordinator is lost: finish what it said, give up the fleet, and tell what you hold." */
   | { readonly type: "coordinator-lost" }
-  /** "The snapshot has left; its buffer is yours again." */
+  /** "The snapshot has left, and its copy is yours again." */
   | { readonly type: "snapshot-sent" }
+  /** "The snapshot on its way reads your copy: the vectors may change." */
+  | { readonly type: "snapshot-secured" }
   /** "The coordinator has ended the run, or its part with us." My last message. */
   | { readonly type: "finished"; readonly reason: string }
   /** "We cannot go on." My last message. */
@@ -114,8 +116,10 @@ export type ToCommunication =
   | ({ readonly type: "begin"; readonly ranges: readonly LeafRange[] } & Moment)
   /** "This node's partial is done", at a byte offset, f32[numParams + 1]. */
   | ({ readonly type: "partial"; readonly node: LeafRange; readonly byteOffset: number } & Moment)
-  /** "Send this copy of the state": f32[3 * numParams], parameters, first and second moments. */
-  | { readonly type: "snapshot"; readonly step: number; readonly buffer: SharedArrayBuffer }
+  /** "Send the state; it stays as it is until you say otherwise." `numRead`: see `LeavingSnapshot`. */
+  | { readonly type: "snapshot"; readonly step: number; readonly numRead: Int32Array }
+  /** "What you had not read of the state lies here": f32[3 * numParams]. */
+  | { readonly type: "snapshot-copy"; readonly buffer: SharedArrayBuffer }
   /** "Send this copy of a committed step's sum": f32[numParams + 1]. */
   | { readonly type: "sum"; readonly step: number; readonly buffer: SharedArrayBuffer }
   /** "This is what I hold", without the coordinator; undefined: nothing whole. */

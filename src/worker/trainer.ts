@@ -8,6 +8,7 @@ import type { Engine } from "../engine/engine.ts";
 import { initialParameters } from "../model/initial-parameters.ts";
 import { applyUpdate, gradientNormOf } from "../optimizer/apply-update.ts";
 import type { Evaluate, LeafRange } from "../protocol/messages.ts";
+import { copyUnread, stateIn } from "./leaving-snapshot.ts";
 import type { ProbedStep } from "./step-probe.ts";
 import { leafBlock, tokensOf } from "./token-blocks.ts";
 import type { TrainingMemory } from "./training-memory.ts";
@@ -36,6 +37,9 @@ export function areFinite({ lossSum, gradientNorm }: StepSums): boolean {
   return Number.isFinite(lossSum) && Number.isFinite(gradientNorm);
 }
 
+/** Copies of sums that are kept between steps while somebody catches up: new memory is slow to fill. */
+const SUM_BUFFERS_MAX = 2;
+
 /** The arithmetic of a worker's part in a run: leaves, updates, evaluation, copies. */
 export class Trainer {
   readonly #options: TrainerOptions;
@@ -45,10 +49,12 @@ export class Trainer {
   /** Whether the engine has computed a leaf. */
   #hasComputed: boolean = false;
   #snapshot: SharedArrayBuffer | undefined;
+  /** How far the newest snapshot was read. */
+  #numRead: Int32Array | undefined;
   /** A gradient that takes part in nothing; made when the first audit comes. */
   #audited: Float32Array | undefined;
   /** Buffers for copies of sums that are not on their way. */
-  readonly #sumBuffers: SharedArrayBuffer[] = [];
+  #sumBuffers: SharedArrayBuffer[] = [];
 
   constructor(options: TrainerOptions) {
     const { batchSize, contextLength } = options.configuration;
@@ -84,12 +90,14 @@ export class Trainer {
    * Compiles the graph of a leaf. A CPU's first use of it may fall into the first step, in which all who
    * begin a run have theirs; on a GPU it compiles for itself, which can take minutes on a new kind, so that
    * it is used once here.
+   *
+   * @param isUnderWay whether others train already, who would wait for a first use.
    */
-  async prepare(): Promise<void> {
+  async prepare(isUnderWay: boolean): Promise<void> {
     const { engine, configuration } = this.#options;
     const { microBatchSize: numSequences, contextLength: length } = configuration;
     await engine.prepare({ numSequences, length });
-    if (engine.description.device !== "cpu") await this.warmUp();
+    if (isUnderWay || engine.description.device !== "cpu") await this.warmUp();
   }
 
   /**
@@ -195,16 +203,20 @@ export class Trainer {
     return lossSum;
   }
 
-  /** Copies the state into a buffer of its own, f32[3 · numParams], the same one each time. */
-  copyState(): SharedArrayBuffer {
+  /** Lets a `LeavingSnapshot` read the state from now on. @returns where it says how far it is. */
+  letStateBeRead(): Int32Array {
+    this.#numRead = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    return this.#numRead;
+  }
+
+  /** Puts aside what has not been read of the state: in f32[3 · numParams], the same one each time. */
+  copyUnread(): SharedArrayBuffer {
     const { parameters, firstMoments, secondMoments, map } = this.#options.memory;
-    const { numParams } = map;
     const startMs = this.#profiler.now();
-    this.#snapshot ??= new SharedArrayBuffer(3 * numParams * Float32Array.BYTES_PER_ELEMENT);
-    const copy = new Float32Array(this.#snapshot);
-    [parameters, firstMoments, secondMoments].forEach((vector, i) => {
-      copy.set(vector, i * numParams);
-    });
+    const numBytes = 3 * map.numParams * Float32Array.BYTES_PER_ELEMENT;
+    this.#snapshot ??= new SharedArrayBuffer(numBytes);
+    const numRead = defined(this.#numRead, "a snapshot on its way");
+    copyUnread([parameters, firstMoments, secondMoments], stateIn(this.#snapshot), numRead);
     this.#profiler.end("snapshot", startMs);
     return this.#snapshot;
   }
@@ -217,9 +229,14 @@ export class Trainer {
     return buffer;
   }
 
-  /** A copy of a sum has left. Keeps one buffer: most of the time nobody catches up. */
+  /** A copy of a sum has left. Most have left when the next but one is made. */
   takeBack(buffer: SharedArrayBuffer): void {
-    if (this.#sumBuffers.length === 0) this.#sumBuffers.push(buffer);
+    if (this.#sumBuffers.length < SUM_BUFFERS_MAX) this.#sumBuffers.push(buffer);
+  }
+
+  /** Nobody catches up any more. */
+  forgetCopies(): void {
+    this.#sumBuffers = [];
   }
 
   #gradientSum(): Float32Array {

@@ -25,8 +25,8 @@ export interface WorkState {
   readonly snapshots: readonly number[];
   /** The step whose sum lies there for an update by oneself, to catch up with the members. */
   readonly replay: number | undefined;
-  /** Whether the snapshot's buffer is on its way out. */
-  readonly isSnapshotLeaving: boolean;
+  /** What a snapshot that is on its way out is read from. */
+  readonly leaving: Leaving;
   /** The coordinator is lost: what it said is finished, then told what is held. */
   readonly isOrphan: boolean;
   /** Of the fleet, now over, in which `ready` was said for `step`, while `sum` still holds that sum. */
@@ -36,10 +36,16 @@ export interface WorkState {
 /** How far the current step is. */
 export type Attempt = "none" | "computing" | "exchanging" | "summed" | "ready";
 
+/** No update may change the vectors while they are read, nor while it is not said that a copy is. */
+export type Leaving = "nothing" | "vectors" | "copying" | "copy";
+
 /** What the compute thread does next. */
 export type Task =
   | { readonly type: "update"; readonly commit: Commit }
+  /** Lets the state be read and sent. */
   | { readonly type: "snapshot"; readonly step: number }
+  /** Puts a copy aside of what has not been read yet, so that an update can change the vectors. */
+  | { readonly type: "copy" }
   /** Updates with the sum of a step that others have committed. */
   | { readonly type: "replay"; readonly step: number }
   /** Opens the exchange and the fold of a step. */
@@ -60,7 +66,7 @@ export function initialWorkState(step: number): WorkState {
     ...{ generation: 0, step, memberIndex: -1, assigned: new Map(), attempt: "none" },
     ...{ hasLeaves: false, letGo: 0, numAudits: 0 },
     ...{ commit: undefined, evaluations: [], replay: undefined },
-    ...{ snapshots: [], isSnapshotLeaving: false },
+    ...{ snapshots: [], leaving: "nothing" },
     ...{ isOrphan: false, sumGeneration: undefined },
   };
 }
@@ -157,6 +163,16 @@ export function takeReplay(state: WorkState, step: number): WorkState {
   );
 }
 
+/** The snapshot is not read from the vectors any more. */
+export function takeSecured(state: WorkState): WorkState {
+  return state.leaving === "copying" ? { ...state, leaving: "copy" } : state;
+}
+
+/** The snapshot has left. */
+export function takeSnapshotSent(state: WorkState): WorkState {
+  return { ...state, leaving: "nothing" };
+}
+
 /**
  * What to do next; undefined when there is nothing but to wait.
  *
@@ -164,11 +180,11 @@ export function takeReplay(state: WorkState, step: number): WorkState {
  * before work of one's own.
  */
 export function nextTask(state: WorkState): Task | undefined {
-  const { commit, snapshots, evaluations, attempt, step, isSnapshotLeaving, replay } = state;
+  const { commit, snapshots, evaluations, attempt, step, leaving, replay } = state;
   if (replay !== undefined) return { type: "replay", step: replay };
-  if (state.isOrphan) return commit === undefined ? { type: "hold" } : { type: "update", commit };
-  if (snapshots.includes(step) && !isSnapshotLeaving) return { type: "snapshot", step };
-  if (commit !== undefined) return { type: "update", commit };
+  if (state.isOrphan) return commit === undefined ? { type: "hold" } : updateTask(state, commit);
+  if (snapshots.includes(step) && leaving === "nothing") return { type: "snapshot", step };
+  if (commit !== undefined) return updateTask(state, commit);
   // While the exchange is under way; a report has what all audits have found.
   const isPastLeaves = attempt === "exchanging" || attempt === "summed";
   if (isPastLeaves && state.numAudits > 0) return { type: "audit" };
@@ -183,13 +199,21 @@ export function nextTask(state: WorkState): Task | undefined {
   return undefined;
 }
 
+/** An update, or what has to come before it; undefined while that is waited for. */
+function updateTask({ leaving }: WorkState, commit: Commit): Task | undefined {
+  if (leaving === "copying") return undefined;
+  return leaving === "vectors" ? { type: "copy" } : { type: "update", commit };
+}
+
 /** The state after a task. */
 export function taskDone(state: WorkState, task: Task): WorkState {
   switch (task.type) {
     case "snapshot": {
       const snapshots = state.snapshots.filter((step) => step !== task.step);
-      return { ...state, snapshots, isSnapshotLeaving: true };
+      return { ...state, snapshots, leaving: "vectors" };
     }
+    case "copy":
+      return { ...state, leaving: "copying" };
     case "replay":
       return { ...state, step: state.step + 1, replay: undefined };
     case "update": {

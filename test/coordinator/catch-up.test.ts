@@ -65,6 +65,14 @@ describe("a joiner in the middle of a run", () => {
     }
   });
 
+  test("is told that others train, which who begins the run with them is not", () => {
+    const { run, members, joiner } = withJoiner();
+    const welcomes = run.effects.flatMap((effect) =>
+      effect.type === "welcome" ? [[effect.workerId, effect.isUnderWay]] : [],
+    );
+    expect(welcomes).toEqual([...members.map(({ id }) => [id, false]), [joiner.id, true]]);
+  });
+
   test("stops nobody while its state travels", () => {
     const { run, joiner } = withJoiner();
     run.runUntil(() => standingOf(run, joiner)?.type === "restoring");

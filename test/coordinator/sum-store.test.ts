@@ -30,11 +30,23 @@ function fill(store: SumStore, step: number): readonly (number | undefined)[] {
   return framesOf(step).map((frame) => store.take(DONOR, frame));
 }
 
+/** What a joiner would be sent. */
+async function sentOf(store: SumStore, step: number): Promise<readonly TensorFrame[]> {
+  let sent: readonly TensorFrame[] = [];
+  await store.lend(step, async (frames) => {
+    sent = [...frames];
+  });
+  return sent;
+}
+
+/** All numbers of a step's sum, as frames carry them. */
+const bytesOf = (frames: readonly TensorFrame[]) => Buffer.concat(frames.map((one) => one.payload));
+
 describe("sums that are kept for joiners", () => {
-  test("say when they are whole, and go out as they came in", () => {
+  test("say when they are whole, and go out as they came in", async () => {
     const store = expecting();
     expect(fill(store, 7)).toEqual([undefined, 7]);
-    expect(store.framesOf(7)).toEqual(framesOf(7));
+    expect(bytesOf(await sentOf(store, 7))).toEqual(bytesOf(framesOf(7)));
   });
 
   test.each([
@@ -51,29 +63,49 @@ describe("sums that are kept for joiners", () => {
     expect(() => store.take(DONOR, frameOf(7, 0))).toThrow(/float 0 of 5/);
   });
 
-  test("are taken and dropped when they were forgotten on their way", () => {
+  test("are taken and dropped when they were forgotten on their way", async () => {
     const store = expecting();
     store.take(DONOR, frameOf(7, 0));
-    store.forget(8);
+    store.forget(8, false);
     expect(store.take(DONOR, frameOf(7, 1))).toBeUndefined();
-    expect(store.framesOf(7)).toEqual([]);
+    await expect(sentOf(store, 7)).rejects.toThrow(/the sum of step 7/);
     expect(fill(store, 8)).toEqual([undefined, 8]);
   });
 
-  test("stay whole for those who are being sent them when they are forgotten", () => {
+  test("stay whole for those who are being sent them when they are forgotten", async () => {
     const store = expecting();
     fill(store, 7);
-    const leaving = store.framesOf(7);
-    store.forget(8);
-    expect(leaving).toEqual(framesOf(7));
-    expect(store.framesOf(7)).toEqual([]);
+    await store.lend(7, async (frames) => {
+      store.forget(8, false);
+      store.collect(DONOR, 9, LENGTH);
+      fill(store, 9);
+      expect(bytesOf([...frames])).toEqual(bytesOf(framesOf(7)));
+    });
+    await expect(sentOf(store, 7)).rejects.toThrow(/the sum of step 7/);
   });
 
-  test("survive their donor when they are whole, and only then", () => {
+  test.each([
+    { isOver: false, isReused: true },
+    { isOver: true, isReused: false },
+  ])(
+    "when they are forgotten, give their memory to the next: $isReused",
+    async ({ isOver, isReused }) => {
+      const store = expecting();
+      fill(store, 7);
+      const [before] = await sentOf(store, 7);
+      store.forget(8, isOver);
+      store.collect(DONOR, 9, LENGTH);
+      fill(store, 9);
+      const [after] = await sentOf(store, 9);
+      expect(after?.payload.buffer === before?.payload.buffer).toBe(isReused);
+    },
+  );
+
+  test("survive their donor when they are whole, and only then", async () => {
     const store = expecting();
     fill(store, 7);
     store.forgetDonor(DONOR);
-    expect(store.framesOf(7)).toHaveLength(2);
+    expect(bytesOf(await sentOf(store, 7))).toHaveLength(4 * LENGTH);
     expect(() => fill(store, 8)).toThrow(/nothing was due/);
   });
 });

@@ -146,6 +146,7 @@ const byType: { readonly [T in Message["type"]]: fc.Arbitrary<Extract<Message, {
     step,
     restore: fc.boolean(),
     keep: fc.boolean(),
+    isUnderWay: fc.boolean(),
     runId,
     meshSecret: secret,
   }),

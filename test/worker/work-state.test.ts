@@ -8,6 +8,8 @@ import {
   take,
   takeLetGo,
   takeReplay,
+  takeSecured,
+  takeSnapshotSent,
   takeSum,
   taskDone,
   type WorkState,
@@ -83,7 +85,9 @@ describe("a worker's tasks", () => {
 
   test("take a snapshot of a step before the update that ends it", () => {
     const state = asked(readyAtStep0(), commit(1, 0), { type: "send-snapshot", step: 0 });
-    expect(done(done(state, "snapshot"), "update").step).toBe(1);
+    const copying = done(done(state, "snapshot"), "copy");
+    expect(nextTask(copying)).toBeUndefined();
+    expect(done(takeSecured(copying), "update").step).toBe(1);
   });
 
   test("take a snapshot of the step after a commit when that was asked for", () => {
@@ -91,11 +95,31 @@ describe("a worker's tasks", () => {
     expect(nextTask(done(state, "update"))).toEqual({ type: "snapshot", step: 1 });
   });
 
-  test("take no second snapshot while the first one's buffer is leaving", () => {
+  test("update without a copy when the snapshot has left before", () => {
+    const state = asked(readyAtStep0(), { type: "send-snapshot", step: 0 });
+    const sent = takeSnapshotSent(done(state, "snapshot"));
+    expect(done(asked(sent, commit(1, 0)), "update").step).toBe(1);
+  });
+
+  test("update when the snapshot has left while its copy was made, and hear no late word of it", () => {
+    const state = asked(readyAtStep0(), commit(1, 0), { type: "send-snapshot", step: 0 });
+    const sent = takeSnapshotSent(done(done(state, "snapshot"), "copy"));
+    expect(nextTask(sent)?.type).toBe("update");
+    expect(takeSecured(sent)).toEqual(sent);
+  });
+
+  test("finish a commit that was heard without the coordinator, behind the copy that it needs", () => {
+    const state = asked(readyAtStep0(), commit(1, 0), { type: "send-snapshot", step: 0 });
+    const orphan = orphaned(done(state, "snapshot"));
+    const updated = done(takeSnapshotSent(done(orphan, "copy")), "update");
+    expect(nextTask(updated)).toEqual({ type: "hold" });
+  });
+
+  test("take no second snapshot while the first one is leaving", () => {
     const state = asked(initialWorkState(0), { type: "send-snapshot", step: 0 });
     const leaving = asked(done(state, "snapshot"), { type: "send-snapshot", step: 0 });
     expect(nextTask(leaving)).toBeUndefined();
-    expect(nextTask({ ...leaving, isSnapshotLeaving: false })?.type).toBe("snapshot");
+    expect(nextTask(takeSnapshotSent(leaving))?.type).toBe("snapshot");
   });
 
   test("evaluate before they begin leaves", () => {
