@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import { wakefulClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { FleetConfiguration } from "../configuration/configuration.ts";
+import { ALLOCATOR_SETTINGS } from "../launcher/allocator-settings.ts";
 import { formatJoinUrl, parseJoinUrl } from "../transport/join-url.ts";
 import type { WorkerOptions } from "../worker/run-worker.ts";
 import { engineFaultOfEnvironment } from "./engine-fault.ts";
@@ -26,6 +27,11 @@ interface WorkerCommandOptions extends PlaceOptions {
   readonly probes?: string;
   readonly stay?: boolean;
 }
+
+const ALLOCATOR_HELP = `On Linux set these in its environment, as launch does for its own workers: memory is then kept from
+step to step, which is faster. ${Object.entries(ALLOCATOR_SETTINGS)
+  .map(([name, value]) => `${name}=${value}`)
+  .join(" ")}`;
 
 /** Seconds that a worker tries to reach its coordinator, which may be started after it. */
 const DEFAULT_TIMEOUT_SECONDS = 60;
@@ -80,7 +86,7 @@ export function addWorkerCommand(program: Command): void {
     )
     .addHelpText(
       "after",
-      `\nExample:\n  smallinit worker 'ws://10.0.0.5:7117#token'\n\n${SHARED_MEMORY_HELP}\n`,
+      `\nExample:\n  smallinit worker 'ws://10.0.0.5:7117#token'\n\n${SHARED_MEMORY_HELP}\n\n${ALLOCATOR_HELP}\n`,
     )
     .action(async (url: string, options: WorkerCommandOptions) => {
       // Loaded here: tfjs takes half a second that no other command should pay.

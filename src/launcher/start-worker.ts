@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream, type WriteStream } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { ALLOCATOR_SETTINGS } from "./allocator-settings.ts";
 import type { LaunchOptions } from "./launch-local-workers.ts";
 
 /** What makes one worker different from the others. */
@@ -58,18 +59,9 @@ export function startWorker(options: LaunchOptions, share: Share): StartedWorker
 /** Without its coordinator, which is this process, a local worker is nobody's: it ends at once. */
 const ENDS_WITH_US = ["--coordinator-timeout", "0"];
 
-/**
- * glibc's allocator reads these when a process starts: it then keeps the memory of a step for the next
- * one, instead of giving it back to the kernel, which clears each page again (2 to 5 % of a step).
- */
-const ALLOCATOR = {
-  MALLOC_TRIM_THRESHOLD_: String(2 ** 33),
-  MALLOC_MMAP_THRESHOLD_: String(2 ** 25),
-} as const;
-
 function environmentOf({ token }: LaunchOptions, { numThreads }: Share): NodeJS.ProcessEnv {
   return {
-    ...ALLOCATOR,
+    ...ALLOCATOR_SETTINGS,
     ...process.env,
     // Its first SIGINT is the terminal's, meant for the coordinator, whose word ends it.
     SMALLINIT_LOCAL_WORKER: "1",
