@@ -6,6 +6,7 @@ export function compareReports(reports: ReadonlyMap<number, string>): {
   const counts = new Map<string, number>();
   for (const value of reports.values()) counts.set(value, (counts.get(value) ?? 0) + 1);
   const majority = [...counts].find(([, count]) => count * 2 > reports.size)?.[0];
-  const oddIds = [...reports].filter(([, value]) => value !== majority).map(([id]) => id);
+  const odd = [...reports].filter(([, value]) => value !== majority);
+  const oddIds = odd.map(([id]) => id).sort((a, b) => a - b);
   return { oddIds, majority };
 }

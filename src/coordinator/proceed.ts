@@ -40,7 +40,11 @@ export function proceed(turn: Turn): void {
   } else if (phase.type !== "evaluating" || turn.state.evaluation === undefined) atBoundary(turn);
 }
 
-/** Takes out those who differ from the majority; without one, the run ends with what is on disk. */
+/**
+ * Takes out those who differ from the majority. Without one nobody's parameters can be trusted: all are
+ * taken out, and the run goes back to its checkpoint with who comes instead, or ends, when it has come no
+ * further since that happened before.
+ */
 function settleDispute(turn: Turn): void {
   const { dispute } = turn.state;
   if (dispute === undefined) return;
@@ -53,12 +57,20 @@ function settleDispute(turn: Turn): void {
     update(turn, { kept: new Map() });
     return;
   }
+  const { saved, distrustedAt, members } = turn.state;
   const names = oddIds.map((workerId) => nameOf(turn.state, workerId)).join(", ");
-  const message =
-    `At step ${step}, ${names} have different ${what}, and no majority says who is right. Compare ` +
-    "engines and versions on their hosts, then continue from the last checkpoint with resume.";
-  const error = { code: "ERR_REPLICA_DIVERGED", message };
-  endRun(turn, { status: "failed", error });
+  if (distrustedAt === saved.step) {
+    const message =
+      `At step ${step}, ${names} have different ${what}, and no majority says who is right; it is the ` +
+      `second time since the checkpoint of step ${saved.step}. Compare engines and versions on their hosts, run ` +
+      "smallinit doctor there, then continue with resume.";
+    endRun(turn, { status: "failed", error: { code: "ERR_REPLICA_DIVERGED", message } });
+    return;
+  }
+  update(turn, { distrustedAt: saved.step });
+  record(turn, { type: "undecided", step, workers: oddIds, what });
+  const reason = `has other ${what} than others (of ${names}), and no majority says who is right`;
+  loseWorkers(turn, members, reason, "ERR_REPLICA_DIVERGED");
 }
 
 /** Waits for enough workers prepared for this step, and makes them the fleet. */

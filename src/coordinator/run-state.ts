@@ -81,6 +81,8 @@ export interface RunState {
   readonly digests: DigestRound | undefined;
   /** Members who said different things of the same: to be taken out. */
   readonly dispute: Dispute | undefined;
+  /** The newest checkpoint when all members were taken out, since nobody knew who of them was right. */
+  readonly distrustedAt: number | undefined;
   /** What audits have found in this start of the run. */
   readonly audited: AuditCounts;
   /** Members have computed leaves of the current step differently: it is done again. */
@@ -406,7 +408,7 @@ export function initialRunState(
     saved: { step, digest },
     failedSave: undefined,
     digests: undefined,
-    dispute: undefined,
+    ...{ dispute: undefined, distrustedAt: undefined },
     ...{ audited: { leaves: 0, mismatches: 0, unresolved: 0 }, suspicion: undefined },
     agreed: digest === undefined ? undefined : { step, digest },
     initialDigest: undefined,

@@ -26,6 +26,15 @@ function inTheMiddle() {
   return { run, workers, step: run.state.step };
 }
 
+/** Two members of which one has other parameters, some steps after a checkpoint. */
+function dividedPair() {
+  const run = new Simulation(seededRandom(4));
+  const workers = [run.join(), run.join()];
+  run.runUntil(() => run.state.step === 6);
+  defined(workers[0], "a worker").parameters += 1;
+  return { run, workers };
+}
+
 const dropsOf = ({ effects }: Simulation) =>
   effects.flatMap((effect) => (effect.type === "drop" ? [effect] : []));
 
@@ -128,15 +137,28 @@ describe("members that disagree", () => {
     expect(run.state.saved).toEqual({ step: 12, digest: undisturbedDigest });
   });
 
-  test("end the run when there is no majority", () => {
-    const run = new Simulation(seededRandom(4));
+  test("are all taken out when there is no majority, and the checkpoint goes on with others", () => {
+    const { run, workers } = dividedPair();
+    run.runUntil(() => workers.every(({ isGone }) => isGone));
+    expect(recordsOf(run, "undecided")).toMatchObject([{ workers: [0, 1] }]);
+    run.join();
+    run.join();
+    expect(run.runToEnd()).toEqual({ status: "completed" });
+    expect(dropsOf(run).map(({ workerId }) => workerId)).toEqual([0, 1]);
+    expect(run.state.agreed?.digest).toBe(undisturbedDigest);
+  });
+
+  test("end the run when the next ones divide on the way to the next checkpoint, too", () => {
+    const { run, workers } = dividedPair();
+    run.runUntil(() => workers.every(({ isGone }) => isGone));
     const odd = run.join();
     run.join();
-    run.runUntil(() => run.state.step === 6);
+    run.runUntil(() => run.state.members.length === 2);
+    expect(run.state.saved.step).toBe(5);
     odd.parameters += 1;
     const { status, error } = run.runToEnd();
     expect([status, error?.code]).toEqual(["failed", "ERR_REPLICA_DIVERGED"]);
-    expect(run.state.step).toBeLessThan(12);
+    expect(error?.message).toMatch(/second time since the checkpoint of step 5/);
   });
 });
 
