@@ -61,12 +61,16 @@ const cellsOf = (faults: object) =>
   Object.keys(faults).flatMap((fault) =>
     Object.keys(PHASES).map((phase) => [fault, phase] as const),
   );
-const NUM_SEEDS = 20;
+const SHAPES = [
+  { allReduce: "mesh", numSeeds: 20 },
+  { allReduce: "star", numSeeds: 10 },
+] as const;
 
-describe("the fault table, simulated", () => {
+describe.each(SHAPES)("the fault table, simulated in a $allReduce", ({ allReduce, numSeeds }) => {
+  const plan = { ...SMALL_PLAN, allReduce };
   test.each(cellsOf(FAULTS))("a worker that %s while %s changes nothing", (fault, phase) => {
-    for (let seed = 0; seed < NUM_SEEDS; seed++) {
-      const run = new Simulation(seededRandom(seed));
+    for (let seed = 0; seed < numSeeds; seed++) {
+      const run = new Simulation(seededRandom(seed), plan);
       for (let i = 0; i < 3; i++) run.join();
       const inPhase = defined(PHASES[phase], phase);
       run.runUntil(() => inPhase(run) !== undefined);
@@ -85,8 +89,8 @@ describe("the fault table, simulated", () => {
   test.each(cellsOf(COORDINATOR_FAULTS))(
     "a coordinator that %s while somebody is %s loses no step and no worker",
     (fault, phase) => {
-      for (let seed = 0; seed < NUM_SEEDS; seed++) {
-        const run = new Simulation(seededRandom(seed));
+      for (let seed = 0; seed < numSeeds; seed++) {
+        const run = new Simulation(seededRandom(seed), plan);
         for (let i = 0; i < 3; i++) run.join();
         const inPhase = defined(PHASES[phase], phase);
         run.runUntil(() => inPhase(run) !== undefined);

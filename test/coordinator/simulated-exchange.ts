@@ -3,6 +3,25 @@ import type { Moment } from "../../src/protocol/messages.ts";
 import type { SimulatedFrame, SimulatedMesh } from "./simulated-mesh.ts";
 import type { PeerLink } from "./simulated-peer-links.ts";
 
+/** A worker's part in the exchanges of steps, in a mesh or in a star. */
+export interface StepExchange {
+  begin(moment: Moment, memberIds: readonly number[]): void;
+  /** The worker's leaves are done. */
+  contribute(): void;
+  /** All of what its own chunk needs is here. */
+  readonly canSum: boolean;
+  /** Its own chunk is done. */
+  sum(): void;
+  /** The sum of all chunks is here. */
+  readonly isWhole: boolean;
+  /** Whom the open exchange waits for. */
+  missingAt(moment: Moment): readonly number[];
+  /** The open exchange's generation is over. */
+  abort(): void;
+  /** Nothing of former generations counts: another coordinator may give their numbers again. */
+  beginAgain(): void;
+}
+
 /** Whose frames of a moment are here. */
 interface Arrived {
   readonly moment: Moment;
@@ -20,10 +39,10 @@ interface Open {
 }
 
 /**
- * A worker's part in the exchanges of steps. Everybody owns a chunk: it needs the partials of all others, and the
+ * A worker's part in the exchanges of a mesh. Everybody owns a chunk: it needs the partials of all others, and the
  * sums of theirs. Whatever it sends gets through where the link lives, and else is lost.
  */
-export class SimulatedExchange {
+export class SimulatedExchange implements StepExchange {
   readonly #mesh: SimulatedMesh;
   #arrived: Arrived[] = [];
   #open: Open | undefined;
@@ -41,7 +60,7 @@ export class SimulatedExchange {
     this.#open = { arrived, memberIds, links, hasContributed: false, hasSentSum: false };
   }
 
-  /** The worker's leaves are done: their partials go to all others. */
+  /** Its partials go to all others. */
   contribute(): void {
     const open = this.#open;
     if (open === undefined || open.hasContributed) return;
@@ -49,21 +68,19 @@ export class SimulatedExchange {
     this.#sendAll(open, "partials");
   }
 
-  /** All of what its own chunk needs is here. */
   get canSum(): boolean {
     const open = this.#open;
     if (open === undefined || !open.hasContributed || open.hasSentSum) return false;
     return this.#missing(open, open.arrived.partials).length === 0;
   }
 
-  /** Its own chunk is done, and goes to all others. */
+  /** Its chunk goes to all others. */
   sum(): void {
     if (this.#open === undefined) return;
     this.#open.hasSentSum = true;
     this.#sendAll(this.#open, "sum");
   }
 
-  /** The sum of all chunks is here. */
   get isWhole(): boolean {
     const open = this.#open;
     return open?.hasSentSum === true && this.#missing(open, open.arrived.sums).length === 0;
@@ -97,12 +114,10 @@ export class SimulatedExchange {
     }
   }
 
-  /** The open exchange's generation is over. */
   abort(): void {
     this.#open = undefined;
   }
 
-  /** Nothing of former generations counts: another coordinator may give their numbers again. */
   beginAgain(): void {
     this.#open = undefined;
     this.#arrived = [];

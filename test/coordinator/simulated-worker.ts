@@ -1,18 +1,21 @@
 import { assert, defined } from "../../src/base/assert.ts";
 import { hash32 } from "../../src/base/random.ts";
 import type { RunEffect } from "../../src/coordinator/run-effects.ts";
+import type { RunPlan } from "../../src/coordinator/run-plan.ts";
 import type {
   Assign,
   Commit,
   Form,
   Held,
   LeafRange,
+  Moment,
   Prepared,
   WorkerToCoordinator,
 } from "../../src/protocol/messages.ts";
-import { SimulatedExchange } from "./simulated-exchange.ts";
+import { SimulatedExchange, type StepExchange } from "./simulated-exchange.ts";
 import { SimulatedMesh } from "./simulated-mesh.ts";
 import type { PeerNetwork } from "./simulated-peer-links.ts";
+import { SimulatedStar } from "./simulated-star.ts";
 
 /** What reaches a simulated worker: messages, and effects that the shell would turn into messages. */
 export type Delivery =
@@ -27,14 +30,18 @@ export type Delivery =
   | { readonly type: "state"; readonly step: number; readonly parameters: number }
   /** The sum of a committed step, for one that catches up. */
   | { readonly type: "replay"; readonly step: number }
+  /** In a star: the sum of all chunks. */
+  | ({ readonly type: "star-sum" } & Moment)
   | (Omit<Assign, "tokens"> & { readonly members: readonly number[] })
   | { readonly type: "evaluate"; readonly evaluationId: number; readonly batchIndex: number };
 
-/** What a simulated worker says: messages, a snapshot with the report that ends it, a step's sum. */
+/** What a simulated worker says: messages, partials, a snapshot with the report that ends it, a step's sum. */
 export type Saying =
   | WorkerToCoordinator
   | { readonly type: "snapshot"; readonly step: number; readonly parameters: number }
-  | { readonly type: "sum"; readonly step: number };
+  | { readonly type: "sum"; readonly step: number }
+  /** In a star: its partials of a moment. */
+  | ({ readonly type: "partials" } & Moment);
 
 /** Parameters are a number here; the same history gives the same number. */
 export const SEED_PARAMETERS = 1;
@@ -44,6 +51,13 @@ export const updated = (parameters: number, step: number) => hash32(parameters, 
 
 /** The loss sum that everybody finds in a step, when everybody has the same parameters. */
 export const lossOf = (parameters: number, step: number) => hash32(7, [parameters, step]) / 2 ** 16;
+
+/** What a simulated worker finds around it. */
+export interface Surroundings {
+  readonly network: PeerNetwork;
+  readonly badSteps?: ReadonlySet<number>;
+  readonly allReduce?: RunPlan["allReduce"];
+}
 
 /** A worker as the coordinator sees it, without threads, sockets and arithmetic. */
 export class SimulatedWorker {
@@ -84,7 +98,9 @@ export class SimulatedWorker {
   readonly badSteps: ReadonlySet<number>;
   /** Its ends of links to other workers. */
   readonly mesh: SimulatedMesh;
-  readonly #exchange: SimulatedExchange;
+  readonly #exchange: StepExchange;
+  /** Its exchange in a star; undefined: in a mesh. */
+  readonly #star: SimulatedStar | undefined;
   #form: Form | undefined;
   #assigned = new Map<number, Omit<Assign, "tokens">>();
   #numLeaves = 0;
@@ -95,19 +111,24 @@ export class SimulatedWorker {
   /** Where it holds the sum of `step`, of which generation: it has lost the coordinator before the commit. */
   #sumGeneration: number | undefined;
 
-  constructor(id: number, network: PeerNetwork, badSteps: ReadonlySet<number> = new Set()) {
+  constructor(id: number, { network, badSteps = new Set(), allReduce = "mesh" }: Surroundings) {
     this.id = id;
     this.badSteps = badSteps;
+    const isStar = allReduce === "star";
+    this.#star = isStar
+      ? new SimulatedStar((moment) => this.outbox.push({ type: "partials", ...moment }))
+      : undefined;
     this.mesh = new SimulatedMesh({
       ...{ network, process: this },
-      onFrame: (peerId, frame) => this.#exchange.receive(peerId, frame),
+      onFrame: (peerId, frame) => exchange.receive(peerId, frame),
       onLinked: (generation) => this.#say({ type: "linked", generation }),
       onLost: (generation, peerId, reason) => {
-        this.#exchange.forget(peerId);
+        exchange.forget(peerId);
         this.#say({ type: "peer-lost", generation, peerId, reason });
       },
     });
-    this.#exchange = new SimulatedExchange(this.mesh);
+    const exchange = new SimulatedExchange(this.mesh);
+    this.#exchange = this.#star ?? exchange;
   }
 
   /** Whether it could do something by itself: compute its leaves, or take the finished sum. */
@@ -212,6 +233,9 @@ export class SimulatedWorker {
         this.#update();
         this.#sayDigest();
         return;
+      case "star-sum":
+        this.#star?.take(delivery);
+        return;
       case "form":
         this.#onForm(delivery);
         return;
@@ -272,7 +296,8 @@ export class SimulatedWorker {
     this.#assigned = new Map();
     this.#attempt = "none";
     this.#exchange.abort();
-    this.mesh.link(form);
+    if (this.#star === undefined) this.mesh.link(form);
+    else this.#say({ type: "linked", generation: form.generation });
   }
 
   /** Says something by itself: nobody hears one that has lost its coordinator. */

@@ -6,11 +6,12 @@ import type { RunEvent } from "../../src/coordinator/run-events.ts";
 import { DEFAULT_WAIT_LIMITS, type RunPlan } from "../../src/coordinator/run-plan.ts";
 import { FRESH_START, initialRunState, type RunState } from "../../src/coordinator/run-state.ts";
 import { transition } from "../../src/coordinator/transition.ts";
-import { type Held, PROTOCOL_VERSION } from "../../src/protocol/messages.ts";
+import { type Held, type Moment, PROTOCOL_VERSION } from "../../src/protocol/messages.ts";
 import { checkTransition } from "./check-transition.ts";
 import { SimulatedDisk } from "./simulated-disk.ts";
 import { CALM, type FaultCounts, type Faults } from "./simulated-faults.ts";
 import { PeerNetwork, silenceMs } from "./simulated-peer-links.ts";
+import { SimulatedStarOwner } from "./simulated-star.ts";
 import {
   type Delivery,
   type Saying,
@@ -66,6 +67,8 @@ export class Simulation {
   /** Events that the shell tells by itself, next. */
   readonly #soon: RunEvent[] = [];
   readonly #sums = new Map<number, SimulatedSum>();
+  /** In a star, the coordinator's own part in exchanges. */
+  #star = new SimulatedStarOwner();
   #numWorkers = 0;
   /** Lets the next effects be cut off somewhere. */
   #willCrash: boolean = false;
@@ -113,7 +116,11 @@ export class Simulation {
 
   join(): SimulatedWorker {
     const workerId = this.#numWorkers++;
-    const worker = new SimulatedWorker(workerId, this.#network, this.badSteps);
+    const worker = new SimulatedWorker(workerId, {
+      network: this.#network,
+      badSteps: this.badSteps,
+      allReduce: this.plan.allReduce,
+    });
     this.workers.set(workerId, worker);
     this.#hello(workerId);
     return worker;
@@ -234,6 +241,8 @@ export class Simulation {
       else this.cutLink(worker, "silent for 2.5 s");
     }
     if (this.isDown) return;
+    const numFrames = this.#star.takeNumLate();
+    if (numFrames > 0) this.dispatch({ type: "late-frames", numFrames });
     this.dispatch({ type: "tick" });
     this.#disk.sync();
   }
@@ -241,6 +250,7 @@ export class Simulation {
   dispatch(event: RunEvent): void {
     const { state, effects } = transition(this.state, event, this.nowMs);
     checkTransition(this.state, state, effects);
+    if (state.generation !== this.state.generation) this.#star.abort(state.generation);
     this.state = state;
     const numPerformed = this.#willCrash
       ? Math.floor(this.#random.uniform() * (effects.length + 1))
@@ -262,6 +272,7 @@ export class Simulation {
     }
     this.#saving = undefined;
     this.#collected = undefined;
+    this.#star = new SimulatedStarOwner();
   }
 
   #orphan(worker: SimulatedWorker): void {
@@ -346,7 +357,7 @@ export class Simulation {
 
   /** The worker gives its link up and will call again; at the other end the link seems to live. */
   halfOpenLink(victim: SimulatedWorker): void {
-    const ghost = new SimulatedWorker(victim.id, this.#network);
+    const ghost = new SimulatedWorker(victim.id, { network: this.#network });
     ghost.isGhost = true;
     ghost.isFrozen = true;
     this.#orphan(victim);
@@ -405,6 +416,10 @@ export class Simulation {
       this.#onSum(workerId, saying.step);
       return;
     }
+    if (saying.type === "partials") {
+      this.#onPartials(workerId, saying);
+      return;
+    }
     if (saying.type !== "snapshot") {
       this.dispatch({ type: "message", workerId, message: saying });
       return;
@@ -412,6 +427,15 @@ export class Simulation {
     const { step, parameters } = saying;
     this.#collected = { step, parameters };
     this.dispatch({ type: "snapshot", workerId, step, digest: String(parameters) });
+  }
+
+  /** In a star: sums go out as soon as all partials are here. */
+  #onPartials(workerId: number, moment: Moment): void {
+    this.#star.receive(workerId, moment);
+    for (let done = this.#star.takeDone(); done !== undefined; done = this.#star.takeDone()) {
+      const { generation, step, members } = done;
+      for (const id of members) this.#deliver(id, { type: "star-sum", generation, step });
+    }
   }
 
   #onSum(workerId: number, step: number): void {
@@ -449,7 +473,13 @@ export class Simulation {
       case "drop":
         this.#deliver(effect.workerId, effect.reject);
         return;
+      case "report-star-waits": {
+        const { generation, step } = effect;
+        this.#soon.push({ type: "star-waits", generation, step, waits: this.#star.waits(effect) });
+        return;
+      }
       case "assign":
+        if (this.plan.allReduce === "star") this.#star.expect(effect);
         for (const workerId of effect.members) {
           this.#deliver(workerId, { ...effect, audit: auditedBy(effect.audits, workerId) });
         }

@@ -76,7 +76,7 @@ function thawOne(run: Simulation, random: Random): void {
 function hearTwice(run: Simulation, victim: SimulatedWorker): void {
   const next = victim.outbox[0];
   // What the shell turns into events by itself, with its own memory of what was asked, comes once.
-  if (next === undefined || next.type === "sum" || next.type === "snapshot") return;
+  if (next === undefined || ["sum", "snapshot", "partials"].includes(next.type)) return;
   run.count("duplicate");
   victim.outbox.unshift(next);
 }

@@ -1,16 +1,21 @@
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../src/base/random.ts";
+import type { RunPlan } from "../../src/coordinator/run-plan.ts";
 import { transition } from "../../src/coordinator/transition.ts";
 import { CALM, type FaultCounts, type Faults } from "./simulated-faults.ts";
 import { lossOf } from "./simulated-worker.ts";
-import { Simulation } from "./simulation.ts";
+import { Simulation, SMALL_PLAN } from "./simulation.ts";
 
 const NUM_EVENTS_MAX = 20_000;
 
 /** One seed alone, to replay a failure, or as many of each kind as take two or three seconds. */
 const { SEED } = process.env;
 const NUM_SEEDS = 200;
+const NUM_STAR_SEEDS = 100;
 const SEEDS = SEED === undefined ? Array.from({ length: NUM_SEEDS }, (_, i) => i) : [Number(SEED)];
+
+const NO_STEPS: ReadonlySet<number> = new Set();
+const STAR_PLAN: RunPlan = { ...SMALL_PLAN, allReduce: "star" };
 
 /** What all schedules together did. */
 const happened: FaultCounts = new Map();
@@ -19,8 +24,8 @@ const seedsFrom = (first: number, length: number) =>
   SEED === undefined ? Array.from({ length }, (_, i) => first + i) : [Number(SEED)];
 
 /** Runs a schedule to its end; workers come by themselves when nobody is left. */
-function simulate(seed: number, faults: Faults, badSteps = new Set<number>()): Simulation {
-  const simulation = new Simulation(seededRandom(seed));
+function simulate(seed: number, faults: Faults, { badSteps = NO_STEPS, plan = SMALL_PLAN } = {}) {
+  const simulation = new Simulation(seededRandom(seed), plan);
   for (const step of badSteps) simulation.badSteps.add(step);
   for (let i = 0; i < 3; i++) simulation.join();
   for (let numEvents = 0; simulation.outcome === undefined; numEvents++) {
@@ -147,6 +152,14 @@ describe("a run", () => {
     for (const seed of SEEDS) expectUndisturbed(simulate(seed, faults), seed);
   });
 
+  /** Without links between workers there is nothing to break there. */
+  const STAR_SCHEDULES = SCHEDULES.filter(([name]) => !name.startsWith("links between workers"));
+  test.each(STAR_SCHEDULES)("ends so in a star, too, when %s", (_name, faults) => {
+    for (const seed of seedsFrom(NUM_SEEDS, NUM_STAR_SEEDS)) {
+      expectUndisturbed(simulate(seed, faults, { plan: STAR_PLAN }), seed);
+    }
+  });
+
   test("loses no step and computes none twice as long as its workers live", () => {
     for (const seed of SEEDS) {
       const simulation = simulate(seed, {
@@ -168,7 +181,7 @@ describe("a run", () => {
     const skipped = new Set([2, 3, 7]);
     const [, faults] = SCHEDULES[3] ?? ["", CALM];
     for (const seed of seedsFrom(0, 100)) {
-      const { outcome, state, metrics } = simulate(seed, faults, skipped);
+      const { outcome, state, metrics } = simulate(seed, faults, { badSteps: skipped });
       expect(outcome, `seed ${seed}`).toEqual({ status: "completed" });
       const digest = String(Simulation.parametersAfter(12, skipped));
       expect(state.agreed, `seed ${seed}`).toEqual({ step: 12, digest });
@@ -179,7 +192,7 @@ describe("a run", () => {
 
   // Faults that never come to pass prove nothing.
   test.skipIf(SEED !== undefined)(
-    `met every kind of fault a thousand times in the ${(SCHEDULES.length + 1) * NUM_SEEDS + 100} schedules above`,
+    `met every kind of fault a thousand times in the ${(SCHEDULES.length + 1) * NUM_SEEDS + STAR_SCHEDULES.length * NUM_STAR_SEEDS + 100} schedules above`,
     () => {
       const kinds = [
         ...(["kill", "freeze", "thaw", "join", "failSave", "cut", "halfOpen", "delay"] as const),
