@@ -5,8 +5,8 @@
 //
 // Each round is one `launch --chaos random:...` of a small model, judged at its end: digest of the
 // undisturbed run (computed once, with one worker), every step and leaf counted once, no process left.
-// Before every fourth round the same workers do the same steps undisturbed: what throughput is
-// compared with, as long as a round, since any run is slower at its beginning. OUT/soak.json and OUT/soak.md are written after every round; a round whose promises
+// Before every fourth round the same workers do the same steps without faults: what throughput is compared with. As
+// long as a round, since any run is slower at its beginning, and through the same relays, which cost some. OUT/soak.json and OUT/soak.md are written after every round; a round whose promises
 // were broken keeps its run folder. On a machine that others use, confine it:
 // `taskset -c 1 nice -n 5 node scripts/soak.mjs`.
 import { spawn } from "node:child_process";
@@ -20,6 +20,9 @@ import { medianOf } from "../dist/base/median.js";
 import { writeMadeUpData } from "./write-made-up-data.mjs";
 
 const ROUNDS_PER_CALM = 4;
+
+/** The relays of a run with faults, and once in a thousand minutes one. */
+const NO_FAULTS = "random:0.001/min,seed=1";
 
 const { values: options } = parseArgs({
   options: {
@@ -47,7 +50,8 @@ say(`undisturbed digest ${digest}`);
 let calm;
 for (let round = 0; isTimeForAnother(); round++) {
   if (round % ROUNDS_PER_CALM === 0) {
-    calm = await train(join(out, "calm"), { workers: options.workers, steps });
+    const more = ["--chaos", `${NO_FAULTS},digest=${digest}`];
+    calm = await train(join(out, "calm"), { workers: options.workers, steps, more });
   }
   await doRound(round);
 }
@@ -103,9 +107,9 @@ function launchArgs(run, workers, numSteps) {
 }
 
 /** Trains without faults in a folder of its own. Gives the summary. */
-async function train(run, { workers, steps: numSteps }) {
+async function train(run, { workers, steps: numSteps, more = [] }) {
   rmSync(run, { recursive: true, force: true });
-  const code = await smallinit(launchArgs(run, workers, numSteps));
+  const code = await smallinit([...launchArgs(run, workers, numSteps), ...more]);
   const summary = readJson(join(run, "summary.json"));
   if (code !== 0) throw new Error(`the undisturbed run in ${run} ended with code ${code}`);
   rmSync(run, { recursive: true, force: true });
