@@ -80,6 +80,7 @@ async function doRound(round) {
     faults: report.faults ?? [],
     trainedMs: report.trainedMs ?? 0,
     meanWorkersAlive: report.meanWorkersAlive ?? 0,
+    capacity: capacityOf(run),
     coordinatorDownMs: report.coordinatorDownMs ?? 0,
     calmTokensPerSecond: calm.tokensPerSecond,
     tokens: summary.tokens ?? 0,
@@ -97,6 +98,26 @@ async function doRound(round) {
   say(
     `round ${round}: ${code === 0 ? "kept" : "BROKEN"}; ${numFaults} faults in ${minutesDone} min`,
   );
+}
+
+/** Mean share of the cores that the workers can use, for which there was a member, by the run's own record. */
+function capacityOf(run) {
+  const events = readFileSync(join(run, "events.jsonl"), "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const numUsable = (numMembers) => Math.min(numMembers, availableParallelism());
+  let [usedMs, members, sinceMs] = [0, [], undefined];
+  let firstMs;
+  for (const { type, time, ...event } of events) {
+    const nowMs = Date.parse(time);
+    if (sinceMs !== undefined) usedMs += numUsable(members.length) * (nowMs - sinceMs);
+    if (type === "generation") members = event.members;
+    if (type === "lost") members = members.filter((id) => id !== event.workerId);
+    if (members.length > 0) firstMs ??= nowMs;
+    if (firstMs !== undefined) sinceMs = nowMs;
+  }
+  return usedMs / (sinceMs - firstMs) / numUsable(Number(options.workers));
 }
 
 function launchArgs(run, workers, numSteps) {
@@ -139,11 +160,13 @@ function markdown() {
   const lostMs = sumOf(rounds.map((one) => lostTime(one.faults)));
   const kept = rounds.filter(({ isKept }) => isKept).length;
   const possible = rounds.map(
-    (one) => (one.calmTokensPerSecond * (one.trainedMs - one.coordinatorDownMs)) / 1000,
+    (one) =>
+      (one.calmTokensPerSecond * one.capacity * (one.trainedMs - one.coordinatorDownMs)) / 1000,
   );
   const ratio = sumOf(rounds.map(({ tokens }) => tokens)) / sumOf(possible);
   const median = medianOf(rounds.map(({ tokens }, i) => tokens / possible[i]));
   const downMs = sumOf(rounds.map((one) => one.coordinatorDownMs));
+  const capacity = sumOf(rounds.map((one) => one.capacity * one.trainedMs)) / trainedMs;
   const alive = sumOf(rounds.map((one) => one.meanWorkersAlive * one.trainedMs)) / trainedMs;
   const lines = [
     "| fault | survived | recovery, median | worst |",
@@ -153,9 +176,10 @@ function markdown() {
     `- ${kept} of ${rounds.length} rounds of ${steps} steps kept every promise; ` +
       `${faults.length} faults in ${(trainedMs / 60_000).toFixed(1)} min of training ` +
       `(${((Date.now() - startMs) / 60_000).toFixed(1)} min in all), seeds from ${seed}.`,
-    `- Throughput kept, against the same workers undisturbed while a coordinator ran: ${percent(ratio)} over all ` +
-      `time, ${percent(median)} in the median of the rounds.`,
-    `- Workers alive, mean: ${alive.toFixed(2)} of ${options.workers}; no coordinator for ${seconds(downMs)} in all.`,
+    `- Throughput kept, of what the members that there were can do undisturbed while a coordinator runs: ${percent(ratio)} ` +
+      `over all time, ${percent(median)} in the median of the rounds.`,
+    `- Members, mean: ${percent(capacity)} of the cores that ${options.workers} workers can use; processes alive: ` +
+      `${alive.toFixed(2)}; no coordinator for ${seconds(downMs)} in all.`,
     `- Time not spent recovering: ${percent(1 - lostMs / trainedMs)}.`,
     `- Load average ${medianOf(rounds.map(({ load }) => load)).toFixed(1)} on ` +
       `${availableParallelism()} core(s) given to it, median of the rounds.`,

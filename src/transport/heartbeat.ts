@@ -8,9 +8,9 @@ export interface HeartbeatTimes {
 
 /**
  * Giving up a living peer costs less than waiting much longer for one that is gone: after five silent
- * intervals, at most 3 s (docs/decisions/0065).
+ * intervals, at most 1.5 s (docs/decisions/0071).
  */
-export const HEARTBEAT_TIMES: HeartbeatTimes = { intervalMs: 500, timeoutMs: 2500 };
+export const HEARTBEAT_TIMES: HeartbeatTimes = { intervalMs: 250, timeoutMs: 1250 };
 
 /** What a heartbeat does and sees. */
 export interface HeartbeatOptions extends HeartbeatTimes {

@@ -44,7 +44,7 @@ export const CELL_SETTINGS = [
 const WORKERS = [0, 1] as const;
 /** The step at which processes stop themselves, where the phase has one. */
 const STEP = 3;
-/** Of coordinators, whom nobody replaces while they are frozen: past the 3 s of silence. */
+/** Of coordinators, whom nobody replaces while they are frozen: past the silence that is borne. */
 const FREEZE_MS = 5000;
 const FOR_GOOD_MS = 3_600_000;
 const GRACE_MS = 10_000;

@@ -26,9 +26,9 @@ interface Sight {
   readonly see: () => void;
 }
 
-/** A link is given up after 2.5 s of silence; when exactly, no two ends agree (decision 65). */
-const SILENT_MS = 2500;
-const SILENT_SPREAD_MS = 500;
+/** A link is given up after 1.25 s of silence; when exactly, no two ends agree (decision 71). */
+const SILENT_MS = 1250;
+const SILENT_SPREAD_MS = 250;
 
 /** How long a silence lasts until an end gives its link up. */
 export const silenceMs = (random: Random) => SILENT_MS + SILENT_SPREAD_MS * random.uniform();
@@ -108,7 +108,7 @@ export class PeerNetwork {
   halfOpen(link: PeerLink): void {
     if (!this.#die(link)) return;
     for (const end of [link.caller, link.called]) {
-      this.#showEnd(link, end, silenceMs(this.#options.random), "silent for 2.5 s");
+      this.#showEnd(link, end, silenceMs(this.#options.random), "silent for 1.3 s");
     }
   }
 
@@ -166,7 +166,7 @@ export class PeerNetwork {
     const other = link.caller.process.isFrozen ? link.called : link.caller;
     if (other === undefined || other.process.isFrozen) return;
     const isStill = () => link.isAlive && link.silentSinceMs === sinceMs;
-    const see = () => this.close(link, other, "silent for 2.5 s");
+    const see = () => this.close(link, other, "silent for 1.3 s");
     this.#show(other, silenceMs(this.#options.random), see, isStill);
   }
 

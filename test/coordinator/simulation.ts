@@ -237,8 +237,8 @@ export class Simulation {
       }
       worker.silentUntilMs ??= this.nowMs - ms + silenceMs(this.#random);
       if (ms < LONG_MS && this.nowMs < worker.silentUntilMs) continue;
-      if (worker.isGhost) this.#close(worker, "silent for 2.5 s");
-      else this.cutLink(worker, "silent for 2.5 s");
+      if (worker.isGhost) this.#close(worker, "silent for 1.3 s");
+      else this.cutLink(worker, "silent for 1.3 s");
     }
     if (this.isDown) return;
     const numFrames = this.#star.takeNumLate();

@@ -154,7 +154,7 @@ describe("a fleet of processes", () => {
       stopped.child.kill("SIGKILL");
       await stopped.exit;
       expectUndisturbed(run);
-      // It is given up after three seconds of silence: the others have all their leaves by then.
+      // It is given up after more than a second of silence: the others have all their leaves by then.
       const [lost, ...more] = eventsOf(run, "lost");
       expect([lost?.step, more]).toEqual([5, []]);
       expect(await numLeavesComputed(profile)).toBe(
