@@ -81,6 +81,8 @@ async function doRound(round) {
     trainedMs: report.trainedMs ?? 0,
     meanWorkersAlive: report.meanWorkersAlive ?? 0,
     capacity: capacityOf(run),
+    steadiness: steadinessOf(run, (report.trainedMs ?? 0) - (report.coordinatorDownMs ?? 0)),
+    calmSteadiness: calm.steadiness,
     coordinatorDownMs: report.coordinatorDownMs ?? 0,
     calmTokensPerSecond: calm.tokensPerSecond,
     tokens: summary.tokens ?? 0,
@@ -102,10 +104,7 @@ async function doRound(round) {
 
 /** Mean share of the cores that the workers can use, for which there was a member, by the run's own record. */
 function capacityOf(run) {
-  const events = readFileSync(join(run, "events.jsonl"), "utf8")
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line));
+  const events = readLines(join(run, "events.jsonl"));
   const numUsable = (numMembers) => Math.min(numMembers, availableParallelism());
   let [usedMs, members, sinceMs] = [0, [], undefined];
   let firstMs;
@@ -118,6 +117,12 @@ function capacityOf(run) {
     if (firstMs !== undefined) sinceMs = nowMs;
   }
   return usedMs / (sinceMs - firstMs) / numUsable(Number(options.workers));
+}
+
+/** What the steps would have taken if all had been usual ones, of what they took: the machine's speed is not in it. */
+function steadinessOf(run, ms) {
+  const stepsMs = readLines(join(run, "metrics.jsonl")).flatMap(({ stepMs }) => stepMs ?? []);
+  return (stepsMs.length * medianOf(stepsMs)) / ms;
 }
 
 function launchArgs(run, workers, numSteps) {
@@ -133,8 +138,10 @@ async function train(run, { workers, steps: numSteps, more = [] }) {
   const code = await smallinit([...launchArgs(run, workers, numSteps), ...more]);
   const summary = readJson(join(run, "summary.json"));
   if (code !== 0) throw new Error(`the undisturbed run in ${run} ended with code ${code}`);
+  const { trainedMs } = readJson(join(run, "chaos.json"));
+  const steadiness = steadinessOf(run, trainedMs);
   rmSync(run, { recursive: true, force: true });
-  return summary;
+  return { ...summary, steadiness };
 }
 
 async function smallinit(args) {
@@ -143,6 +150,13 @@ async function smallinit(args) {
   });
   const [code] = await once(child, "close");
   return code;
+}
+
+function readLines(path) {
+  return readFileSync(path, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
 }
 
 function readJson(path) {
@@ -166,7 +180,8 @@ function markdown() {
   const ratio = sumOf(rounds.map(({ tokens }) => tokens)) / sumOf(possible);
   const median = medianOf(rounds.map(({ tokens }, i) => tokens / possible[i]));
   const downMs = sumOf(rounds.map((one) => one.coordinatorDownMs));
-  const capacity = sumOf(rounds.map((one) => one.capacity * one.trainedMs)) / trainedMs;
+  const meanOf = (key) => sumOf(rounds.map((one) => one[key] * one.trainedMs)) / trainedMs;
+  const steadiness = meanOf("steadiness") / meanOf("calmSteadiness");
   const alive = sumOf(rounds.map((one) => one.meanWorkersAlive * one.trainedMs)) / trainedMs;
   const lines = [
     "| fault | survived | recovery, median | worst |",
@@ -178,7 +193,9 @@ function markdown() {
       `(${((Date.now() - startMs) / 60_000).toFixed(1)} min in all), seeds from ${seed}.`,
     `- Throughput kept, of what the members that there were can do undisturbed while a coordinator runs: ${percent(ratio)} ` +
       `over all time, ${percent(median)} in the median of the rounds.`,
-    `- Members, mean: ${percent(capacity)} of the cores that ${options.workers} workers can use; processes alive: ` +
+    `- Throughput kept by the runs' own usual steps, which the machine's speed does not change: ${percent(steadiness)} ` +
+      `(${percent(meanOf("steadiness"))} with faults, ${percent(meanOf("calmSteadiness"))} without; a coordinator ran).`,
+    `- Members, mean: ${percent(meanOf("capacity"))} of the cores that ${options.workers} workers can use; processes alive: ` +
       `${alive.toFixed(2)}; no coordinator for ${seconds(downMs)} in all.`,
     `- Time not spent recovering: ${percent(1 - lostMs / trainedMs)}.`,
     `- Load average ${medianOf(rounds.map(({ load }) => load)).toFixed(1)} on ` +
