@@ -140,21 +140,22 @@ describe("a fleet of processes", () => {
   );
 
   test.each(["mesh", "star"])(
-    "computes no leaf again that it has when a member stops in a step: %s",
+    "computes no leaf again that it has when the other member stops in a step: %s",
     async (allReduce) => {
       const run = newRun();
-      const args = coordinatorArgs(run, 4, ["--set", `allReduce=${allReduce}`]);
+      // Of two: with more, who was measured as slow may be given fewer leaves than it has.
+      const args = coordinatorArgs(run, 2, ["--set", `allReduce=${allReduce}`]);
       const { coordinator, url } = await startFleet(args, 0);
       const environment = { SMALLINIT_CHAOS: "stop@computing:step=5" };
       const stopped = startWorker(url, [], { environment });
       const profile = join(folder, `profile-${allReduce}`);
-      const others = Array.from({ length: 3 }, () => startWorker(url, ["--profile", profile]));
+      const other = startWorker(url, ["--profile", profile]);
       await complete(coordinator);
-      for (const worker of others) await complete(worker);
+      await complete(other);
       stopped.child.kill("SIGKILL");
       await stopped.exit;
       expectUndisturbed(run);
-      // It is given up after more than a second of silence: the others have all their leaves by then.
+      // It is given up after more than a second of silence: the other has all its leaves by then.
       const [lost, ...more] = eventsOf(run, "lost");
       expect([lost?.step, more]).toEqual([5, []]);
       expect(await numLeavesComputed(profile)).toBe(
