@@ -5,13 +5,14 @@
 //
 // Each round is one `launch --chaos random:...` of a small model, judged at its end: digest of the
 // undisturbed run (computed once, with one worker), every step and leaf counted once, no process left.
-// Before every fourth round the same workers do the same steps without faults: what throughput is compared with. As
-// long as a round, since any run is slower at its beginning, and through the same relays, which cost some. OUT/soak.json and OUT/soak.md are written after every round; a round whose promises
-// were broken keeps its run folder. On a machine that others use, confine it:
+// Before every fourth round the same workers do the same steps without faults: what throughput is compared
+// with. As long as a round, since any run is slower at its beginning, and through the same relays, which cost
+// some. OUT/soak.json and OUT/soak.md are written after every round; a round whose promises were broken keeps its
+// run folder. On a machine that others use, confine it:
 // `taskset -c 1 nice -n 5 node scripts/soak.mjs`.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -152,7 +153,9 @@ async function smallinit(args) {
   return code;
 }
 
+/** None of a run that was broken before it wrote any. */
 function readLines(path) {
+  if (!existsSync(path)) return [];
   return readFileSync(path, "utf8")
     .trimEnd()
     .split("\n")

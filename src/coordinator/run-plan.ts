@@ -77,7 +77,7 @@ export interface WaitLimits {
 
 /**
  * Generous: a deadline is for what would never end. A process that dies or freezes is noticed by its
- * link (closed at once, silent for 3 s) long before.
+ * link (closed at once, silent for 1.5 s) long before.
  */
 export const DEFAULT_WAIT_LIMITS: WaitLimits = {
   gatherMs: 600_000,

@@ -36,6 +36,6 @@ export interface Link {
 export interface LinkListener {
   onMessage(message: Message): void;
   onTensor(frame: TensorFrame): void;
-  /** Called once, last. `reason` says what happened: "closed by peer", "silent for 2.5 s", "sent nonsense: ...". */
+  /** Called once, last. `reason` says what happened: "closed by peer", "silent for 1.3 s", "sent nonsense: ...". */
   onClose(reason: string): void;
 }
