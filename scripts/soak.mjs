@@ -1,13 +1,16 @@
 // Trains again and again under random faults, with real processes, and reports what was survived.
 //
 //     npm run build && node scripts/soak.mjs [--minutes 60] [--seed 1] [--mean-fault-seconds 10]
-//         [--workers 4] [--steps 400] [--out soak]
+//         [--workers 4] [--steps 400] [--preset demo] [--engine auto] [--core-share 0.4]
+//         [--out soak]
 //
 // Each round is one `launch --chaos random:...` of a small model, judged at its end: digest of the
 // undisturbed run (computed once, with one worker), every step and leaf counted once, no process left.
-// Before every fourth round the same workers do the same steps without faults: what throughput is compared
+// Before every second round the same workers do the same steps without faults: what throughput is compared
 // with. As long as a round, since any run is slower at its beginning, and through the same relays, which cost
-// some. OUT/soak.json and OUT/soak.md are written after every round; a round whose promises were broken keeps its
+// some. With --core-share each worker has its share of a core to itself, as on a host of its own, and what the
+// members there were could do is known; without, three can do what four can where they share two cores, and
+// who starts again takes it from them. OUT/soak.json and OUT/soak.md are written after every round; a round whose promises were broken keeps its
 // run folder. On a machine that others use, confine it:
 // `taskset -c 1 nice -n 5 node scripts/soak.mjs`.
 import { spawn } from "node:child_process";
@@ -18,9 +21,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { medianOf } from "../dist/base/median.js";
+import { giveCoreShares } from "./core-shares.mjs";
 import { writeMadeUpData } from "./write-made-up-data.mjs";
 
-const ROUNDS_PER_CALM = 4;
+const ROUNDS_PER_CALM = 2;
+
+/** A dozen leaves divide among four, three or two members with none left over. */
+const LEAVES = ["batchSize=48", "microBatchSize=4"];
 
 /** The relays of a run with faults, and once in a thousand minutes one. */
 const NO_FAULTS = "random:0.001/min,seed=1";
@@ -32,6 +39,9 @@ const { values: options } = parseArgs({
     "mean-fault-seconds": { type: "string", default: "10" },
     workers: { type: "string", default: "4" },
     steps: { type: "string", default: "400" },
+    preset: { type: "string", default: "demo" },
+    engine: { type: "string", default: "auto" },
+    "core-share": { type: "string" },
     out: { type: "string", default: "soak" },
   },
 });
@@ -69,7 +79,7 @@ async function doRound(round) {
   const run = join(out, `round-${round}`);
   rmSync(run, { recursive: true, force: true });
   const chaos = `random:${perMinute}/min,seed=${seed + round},digest=${digest}`;
-  const code = await smallinit([...launchArgs(run, options.workers, steps), "--chaos", chaos]);
+  const code = await confined([...launchArgs(run, options.workers, steps), "--chaos", chaos]);
   const report = readJson(join(run, "chaos.json"));
   const summary = readJson(join(run, "summary.json"));
   rounds.push({
@@ -106,18 +116,23 @@ async function doRound(round) {
 /** Mean share of the cores that the workers can use, for which there was a member, by the run's own record. */
 function capacityOf(run) {
   const events = readLines(join(run, "events.jsonl"));
-  const numUsable = (numMembers) => Math.min(numMembers, availableParallelism());
   let [usedMs, members, sinceMs] = [0, [], undefined];
   let firstMs;
   for (const { type, time, ...event } of events) {
     const nowMs = Date.parse(time);
-    if (sinceMs !== undefined) usedMs += numUsable(members.length) * (nowMs - sinceMs);
+    if (sinceMs !== undefined) usedMs += numUsableBy(members.length) * (nowMs - sinceMs);
     if (type === "generation") members = event.members;
     if (type === "lost") members = members.filter((id) => id !== event.workerId);
     if (members.length > 0) firstMs ??= nowMs;
     if (firstMs !== undefined) sinceMs = nowMs;
   }
-  return usedMs / (sinceMs - firstMs) / numUsable(Number(options.workers));
+  return usedMs / (sinceMs - firstMs) / numUsableBy(Number(options.workers));
+}
+
+/** Cores, or shares of one, that so many workers can use. */
+function numUsableBy(numWorkers) {
+  if (options["core-share"] !== undefined) return numWorkers;
+  return Math.min(numWorkers, availableParallelism());
 }
 
 /** What the steps would have taken if all had been usual ones, of what they took: the machine's speed is not in it. */
@@ -127,22 +142,35 @@ function steadinessOf(run, ms) {
 }
 
 function launchArgs(run, workers, numSteps) {
-  const settings = ["checkpointEvery=25", "evaluateEvery=100", `steps=${numSteps}`];
+  const { preset, engine } = options;
+  const often = ["checkpointEvery=25", "evaluateEvery=100"];
+  const settings = [...often, ...LEAVES, `steps=${numSteps}`, `engine=${engine}`];
   const set = settings.flatMap((one) => ["--set", one]);
   const folders = ["--data", data, "--run", run, "--workers", String(workers)];
-  return ["launch", ...folders, "--preset", "tiny", ...set];
+  return ["launch", ...folders, "--preset", preset, ...set];
 }
 
 /** Trains without faults in a folder of its own. Gives the summary. */
 async function train(run, { workers, steps: numSteps, more = [] }) {
   rmSync(run, { recursive: true, force: true });
-  const code = await smallinit([...launchArgs(run, workers, numSteps), ...more]);
+  const conduct = workers === options.workers ? confined : smallinit;
+  const code = await conduct([...launchArgs(run, workers, numSteps), ...more]);
   const summary = readJson(join(run, "summary.json"));
   if (code !== 0) throw new Error(`the undisturbed run in ${run} ended with code ${code}`);
   const { trainedMs } = readJson(join(run, "chaos.json"));
   const steadiness = steadinessOf(run, trainedMs);
   rmSync(run, { recursive: true, force: true });
   return { ...summary, steadiness };
+}
+
+/** Each worker to its share, where they have shares. */
+async function confined(args) {
+  const share = options["core-share"];
+  if (share === undefined) return smallinit(args);
+  const endShares = giveCoreShares(Number(options.workers), Number(share));
+  const code = await smallinit(args);
+  endShares();
+  return code;
 }
 
 async function smallinit(args) {
@@ -186,6 +214,8 @@ function markdown() {
   const meanOf = (key) => sumOf(rounds.map((one) => one[key] * one.trainedMs)) / trainedMs;
   const steadiness = meanOf("steadiness") / meanOf("calmSteadiness");
   const alive = sumOf(rounds.map((one) => one.meanWorkersAlive * one.trainedMs)) / trainedMs;
+  const share = options["core-share"];
+  const cores = share === undefined ? "cores" : `shares of ${share} of a core`;
   const lines = [
     "| fault | survived | recovery, median | worst |",
     "| --- | --- | --- | --- |",
@@ -198,7 +228,7 @@ function markdown() {
       `over all time, ${percent(median)} in the median of the rounds.`,
     `- Throughput kept by the runs' own usual steps, which the machine's speed does not change: ${percent(steadiness)} ` +
       `(${percent(meanOf("steadiness"))} with faults, ${percent(meanOf("calmSteadiness"))} without; a coordinator ran).`,
-    `- Members, mean: ${percent(meanOf("capacity"))} of the cores that ${options.workers} workers can use; processes alive: ` +
+    `- Members, mean: ${percent(meanOf("capacity"))} of the ${cores} that ${options.workers} workers can use; processes alive: ` +
       `${alive.toFixed(2)}; no coordinator for ${seconds(downMs)} in all.`,
     `- Time not spent recovering: ${percent(1 - lostMs / trainedMs)}.`,
     `- Load average ${medianOf(rounds.map(({ load }) => load)).toFixed(1)} on ` +
