@@ -7,12 +7,12 @@
 // Each round is one `launch --chaos random:...` of a small model, judged at its end: digest of the
 // undisturbed run (computed once, with one worker), every step and leaf counted once, no process left.
 // Before every second round the same workers do the same steps without faults: what throughput is compared
-// with. As long as a round, since any run is slower at its beginning, and through the same relays, which cost
-// some. With --core-share each worker has its share of a core to itself, as on a host of its own, and what the
-// members there were could do is known; without, three can do what four can where they share two cores, and
-// who starts again takes it from them. OUT/soak.json and OUT/soak.md are written after every round; a round whose promises were broken keeps its
-// run folder. On a machine that others use, confine it:
-// `taskset -c 1 nice -n 5 node scripts/soak.mjs`.
+// with. As long as a round, since any run is slower at its beginning, and through the same relays, which
+// cost some. With --core-share (Linux, root) each worker has its share of a core to itself, as on a host of
+// its own, and what the members there were could do is known; without, three can do what four can where
+// they share two cores, and who starts again takes it from them. OUT/soak.json and OUT/soak.md are written
+// after every round; a round whose promises were broken keeps its run folder. On a machine that others use,
+// confine it: `taskset -c 1 nice -n 5 node scripts/soak.mjs`.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
