@@ -1,12 +1,12 @@
 // Trains again and again under random faults, with real processes, and reports what was survived.
 //
 //     npm run build && node scripts/soak.mjs [--minutes 60] [--seed 1] [--mean-fault-seconds 10]
-//         [--workers 4] [--steps 400] [--preset demo] [--engine auto] [--core-share 0.4]
+//         [--workers 4] [--steps 400] [--preset demo] [--engine auto] [--core-share 0.3]
 //         [--out soak]
 //
 // Each round is one `launch --chaos random:...` of a small model, judged at its end: digest of the
 // undisturbed run (computed once, with one worker), every step and leaf counted once, no process left.
-// Before every second round the same workers do the same steps without faults: what throughput is compared
+// Before every third round the same workers do the same steps without faults: what throughput is compared
 // with. As long as a round, since any run is slower at its beginning, and through the same relays, which
 // cost some. With --core-share (Linux, root) each worker has its share of a core to itself, as on a host of
 // its own, and what the members there were could do is known; without, three can do what four can where
@@ -24,10 +24,13 @@ import { medianOf } from "../dist/base/median.js";
 import { giveCoreShares } from "./core-shares.mjs";
 import { writeMadeUpData } from "./write-made-up-data.mjs";
 
-const ROUNDS_PER_CALM = 2;
+const ROUNDS_PER_CALM = 3;
 
 /** A dozen leaves divide among four, three or two members with none left over. */
 const LEAVES = ["batchSize=48", "microBatchSize=4"];
+
+/** Undisturbed steps of fewer workers, the first fifth of which is not measured. */
+const FEWER_STEPS = 100;
 
 /** The relays of a run with faults, and once in a thousand minutes one. */
 const NO_FAULTS = "random:0.001/min,seed=1";
@@ -56,14 +59,15 @@ const rounds = [];
 
 writeMadeUpData(data);
 say(`soak of ${minutes} min, ${perMinute.toFixed(2)} faults a minute, ${options.workers} workers`);
-const digest = (await train(join(out, "undisturbed"), { workers: 1, steps })).parameterDigest;
+const digest = await undisturbedDigest(steps);
+const fewerStepsDigest = options["core-share"] && (await undisturbedDigest(FEWER_STEPS));
 say(`undisturbed digest ${digest}`);
+const numWorkers = Number(options.workers);
+/** By number of members: how fast they were in their shares, relative to all, each time it was measured. */
+const relativeSpeeds = new Map();
 let calm;
 for (let round = 0; isTimeForAnother(); round++) {
-  if (round % ROUNDS_PER_CALM === 0) {
-    const more = ["--chaos", `${NO_FAULTS},digest=${digest}`];
-    calm = await train(join(out, "calm"), { workers: options.workers, steps, more });
-  }
+  if (round % ROUNDS_PER_CALM === 0) await measureCalm(round);
   await doRound(round);
 }
 process.exitCode = rounds.length > 0 && rounds.every(({ isKept }) => isKept) ? 0 : 1;
@@ -72,6 +76,21 @@ process.exitCode = rounds.length > 0 && rounds.every(({ isKept }) => isKept) ? 0
 function isTimeForAnother() {
   const lastMs = rounds.at(-1)?.ms ?? 0;
   return Date.now() + lastMs / 2 < endMs;
+}
+
+/** All workers without faults; where they have shares, fewer as well: once, but for one less each time. */
+async function measureCalm(round) {
+  const undisturbed = (workers, numSteps, judgedBy) =>
+    train(join(out, "calm"), {
+      ...{ workers, steps: numSteps },
+      more: ["--chaos", `${NO_FAULTS},digest=${judgedBy}`],
+    });
+  calm = await undisturbed(numWorkers, steps, digest);
+  if (options["core-share"] === undefined) return;
+  for (let n = round === 0 ? 1 : numWorkers - 1; n < numWorkers; n++) {
+    const { usualMs } = await undisturbed(n, FEWER_STEPS, fewerStepsDigest);
+    relativeSpeeds.set(n, [...(relativeSpeeds.get(n) ?? []), calm.usualMs / usualMs]);
+  }
 }
 
 async function doRound(round) {
@@ -91,7 +110,7 @@ async function doRound(round) {
     faults: report.faults ?? [],
     trainedMs: report.trainedMs ?? 0,
     meanWorkersAlive: report.meanWorkersAlive ?? 0,
-    capacity: capacityOf(run),
+    msByMembers: Object.fromEntries(msByMembers(run)),
     steadiness: steadinessOf(run, (report.trainedMs ?? 0) - (report.coordinatorDownMs ?? 0)),
     calmSteadiness: calm.steadiness,
     coordinatorDownMs: report.coordinatorDownMs ?? 0,
@@ -113,26 +132,34 @@ async function doRound(round) {
   );
 }
 
-/** Mean share of the cores that the workers can use, for which there was a member, by the run's own record. */
-function capacityOf(run) {
+/** How long there were how many members, by the run's own record. */
+function msByMembers(run) {
   const events = readLines(join(run, "events.jsonl"));
-  let [usedMs, members, sinceMs] = [0, [], undefined];
-  let firstMs;
+  const lengths = new Map();
+  let [members, sinceMs] = [[], undefined];
   for (const { type, time, ...event } of events) {
     const nowMs = Date.parse(time);
-    if (sinceMs !== undefined) usedMs += numUsableBy(members.length) * (nowMs - sinceMs);
+    const n = members.length;
+    if (sinceMs !== undefined) lengths.set(n, (lengths.get(n) ?? 0) + nowMs - sinceMs);
     if (type === "generation") members = event.members;
     if (type === "lost") members = members.filter((id) => id !== event.workerId);
-    if (members.length > 0) firstMs ??= nowMs;
-    if (firstMs !== undefined) sinceMs = nowMs;
+    if (members.length > 0 || sinceMs !== undefined) sinceMs = nowMs;
   }
-  return usedMs / (sinceMs - firstMs) / numUsableBy(Number(options.workers));
+  return lengths;
 }
 
-/** Cores, or shares of one, that so many workers can use. */
-function numUsableBy(numWorkers) {
-  if (options["core-share"] !== undefined) return numWorkers;
-  return Math.min(numWorkers, availableParallelism());
+/** Mean of what the members that there were can do, relative to all. */
+function capacityOf({ msByMembers: lengths }) {
+  const entries = Object.entries(lengths);
+  const done = sumOf(entries.map(([n, ms]) => relativeSpeedOf(Number(n)) * ms));
+  return done / sumOf(entries.map(([, ms]) => ms));
+}
+
+function relativeSpeedOf(n) {
+  if (n === 0 || n === numWorkers) return n / numWorkers;
+  if (options["core-share"] !== undefined) return medianOf(relativeSpeeds.get(n));
+  const cores = availableParallelism();
+  return Math.min(n, cores) / Math.min(numWorkers, cores);
 }
 
 /** What the steps would have taken if all had been usual ones, of what they took: the machine's speed is not in it. */
@@ -150,24 +177,35 @@ function launchArgs(run, workers, numSteps) {
   return ["launch", ...folders, "--preset", preset, ...set];
 }
 
-/** Trains without faults in a folder of its own. Gives the summary. */
-async function train(run, { workers, steps: numSteps, more = [] }) {
+async function undisturbedDigest(numSteps) {
+  const run = join(out, "undisturbed");
   rmSync(run, { recursive: true, force: true });
-  const conduct = workers === options.workers ? confined : smallinit;
-  const code = await conduct([...launchArgs(run, workers, numSteps), ...more]);
-  const summary = readJson(join(run, "summary.json"));
+  const code = await smallinit(launchArgs(run, 1, numSteps));
+  const { parameterDigest } = readJson(join(run, "summary.json"));
   if (code !== 0) throw new Error(`the undisturbed run in ${run} ended with code ${code}`);
+  rmSync(run, { recursive: true, force: true });
+  return parameterDigest;
+}
+
+/** Trains without faults in a folder of its own. Gives how fast, and how long a usual step took. */
+async function train(run, { workers, steps: numSteps, more }) {
+  rmSync(run, { recursive: true, force: true });
+  const code = await confined([...launchArgs(run, workers, numSteps), ...more]);
+  if (code !== 0) throw new Error(`the run without faults in ${run} ended with code ${code}`);
+  const { tokens } = readJson(join(run, "summary.json"));
   const { trainedMs } = readJson(join(run, "chaos.json"));
   const steadiness = steadinessOf(run, trainedMs);
+  const stepsMs = readLines(join(run, "metrics.jsonl")).flatMap(({ stepMs }) => stepMs ?? []);
+  const usualMs = medianOf(stepsMs.slice(numSteps / 5));
   rmSync(run, { recursive: true, force: true });
-  return { ...summary, steadiness };
+  return { tokensPerSecond: (tokens / trainedMs) * 1000, usualMs, steadiness };
 }
 
 /** Each worker to its share, where they have shares. */
 async function confined(args) {
   const share = options["core-share"];
   if (share === undefined) return smallinit(args);
-  const endShares = giveCoreShares(Number(options.workers), Number(share));
+  const endShares = giveCoreShares(numWorkers, Number(share));
   const code = await smallinit(args);
   endShares();
   return code;
@@ -206,7 +244,7 @@ function markdown() {
   const kept = rounds.filter(({ isKept }) => isKept).length;
   const possible = rounds.map(
     (one) =>
-      (one.calmTokensPerSecond * one.capacity * (one.trainedMs - one.coordinatorDownMs)) / 1000,
+      (one.calmTokensPerSecond * capacityOf(one) * (one.trainedMs - one.coordinatorDownMs)) / 1000,
   );
   const ratio = sumOf(rounds.map(({ tokens }) => tokens)) / sumOf(possible);
   const median = medianOf(rounds.map(({ tokens }, i) => tokens / possible[i]));
@@ -215,7 +253,12 @@ function markdown() {
   const steadiness = meanOf("steadiness") / meanOf("calmSteadiness");
   const alive = sumOf(rounds.map((one) => one.meanWorkersAlive * one.trainedMs)) / trainedMs;
   const share = options["core-share"];
-  const cores = share === undefined ? "cores" : `shares of ${share} of a core`;
+  const capacity = sumOf(rounds.map((one) => capacityOf(one) * one.trainedMs)) / trainedMs;
+  const usual =
+    `- Throughput kept by the runs' own usual steps, which the machine's speed does not change: ${percent(steadiness)} ` +
+    `(${percent(meanOf("steadiness"))} with faults, ${percent(meanOf("calmSteadiness"))} without; a coordinator ran).`;
+  const speeds = [...relativeSpeeds].map(([n, ratios]) => `${n}: ${percent(medianOf(ratios))}`);
+  const fewer = `- Speed of fewer workers without faults, each in its share of ${share} of a core: ${speeds.join(", ")}.`;
   const lines = [
     "| fault | survived | recovery, median | worst |",
     "| --- | --- | --- | --- |",
@@ -226,10 +269,9 @@ function markdown() {
       `(${((Date.now() - startMs) / 60_000).toFixed(1)} min in all), seeds from ${seed}.`,
     `- Throughput kept, of what the members that there were can do undisturbed while a coordinator runs: ${percent(ratio)} ` +
       `over all time, ${percent(median)} in the median of the rounds.`,
-    `- Throughput kept by the runs' own usual steps, which the machine's speed does not change: ${percent(steadiness)} ` +
-      `(${percent(meanOf("steadiness"))} with faults, ${percent(meanOf("calmSteadiness"))} without; a coordinator ran).`,
-    `- Members, mean: ${percent(meanOf("capacity"))} of the ${cores} that ${options.workers} workers can use; processes alive: ` +
-      `${alive.toFixed(2)}; no coordinator for ${seconds(downMs)} in all.`,
+    share === undefined ? usual : fewer,
+    `- What the members that there were can do, of what all can: ${percent(capacity)}; processes alive: ` +
+      `${alive.toFixed(2)} of ${numWorkers}; no coordinator for ${seconds(downMs)} in all.`,
     `- Time not spent recovering: ${percent(1 - lostMs / trainedMs)}.`,
     `- Load average ${medianOf(rounds.map(({ load }) => load)).toFixed(1)} on ` +
       `${availableParallelism()} core(s) given to it, median of the rounds.`,
