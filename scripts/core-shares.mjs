@@ -25,9 +25,14 @@ const LOOKED_EVERY_MS = 50;
  *
  * @param share of one core, for each.
  * @returns a function that ends it, once the workers have ended.
- * @throws an error of the file system where this user or kernel has no control groups.
+ * @throws {RangeError} for a share that is not above 0 and at most 1.
+ * @throws an error of the file system where this user or kernel has no control groups. Those of version 2
+ *   have not been tried.
  */
 export function giveCoreShares(numWorkers, share) {
+  if (!(share > 0 && share <= 1)) {
+    throw new RangeError(`A share of a core is above 0 and at most 1, not ${share}.`);
+  }
   const groups = Array.from({ length: numWorkers }, (_, i) => makeGroup(i, share));
   const timesRefused = new Map();
   const placed = new Set();
