@@ -51,18 +51,21 @@ const { values: options } = parseArgs({
 const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const { out } = options;
 const [minutes, seed, steps] = [options.minutes, options.seed, options.steps].map(Number);
+const numWorkers = Number(options.workers);
+const coreShare = options["core-share"] && Number(options["core-share"]);
 const perMinute = 60 / Number(options["mean-fault-seconds"]);
 const data = join(out, "data");
 const startMs = Date.now();
 const endMs = startMs + minutes * 60_000;
 const rounds = [];
 
+// Tried at once: who may not make control groups hears of it now.
+if (coreShare !== undefined) giveCoreShares(numWorkers, coreShare)();
 writeMadeUpData(data);
 say(`soak of ${minutes} min, ${perMinute.toFixed(2)} faults a minute, ${options.workers} workers`);
 const digest = await undisturbedDigest(steps);
-const fewerStepsDigest = options["core-share"] && (await undisturbedDigest(FEWER_STEPS));
+const fewerStepsDigest = coreShare && (await undisturbedDigest(FEWER_STEPS));
 say(`undisturbed digest ${digest}`);
-const numWorkers = Number(options.workers);
 /** By number of members: how fast they were in their shares, relative to all, each time it was measured. */
 const relativeSpeeds = new Map();
 let calm;
@@ -86,7 +89,7 @@ async function measureCalm(round) {
       more: ["--chaos", `${NO_FAULTS},digest=${judgedBy}`],
     });
   calm = await undisturbed(numWorkers, steps, digest);
-  if (options["core-share"] === undefined) return;
+  if (coreShare === undefined) return;
   for (let n = round === 0 ? 1 : numWorkers - 1; n < numWorkers; n++) {
     const { usualMs } = await undisturbed(n, FEWER_STEPS, fewerStepsDigest);
     relativeSpeeds.set(n, [...(relativeSpeeds.get(n) ?? []), calm.usualMs / usualMs]);
@@ -157,7 +160,7 @@ function capacityOf({ msByMembers: lengths }) {
 
 function relativeSpeedOf(n) {
   if (n === 0 || n === numWorkers) return n / numWorkers;
-  if (options["core-share"] !== undefined) return medianOf(relativeSpeeds.get(n));
+  if (coreShare !== undefined) return medianOf(relativeSpeeds.get(n));
   const cores = availableParallelism();
   return Math.min(n, cores) / Math.min(numWorkers, cores);
 }
@@ -203,9 +206,8 @@ async function train(run, { workers, steps: numSteps, more }) {
 
 /** Each worker to its share, where they have shares. */
 async function confined(args) {
-  const share = options["core-share"];
-  if (share === undefined) return smallinit(args);
-  const endShares = giveCoreShares(numWorkers, Number(share));
+  if (coreShare === undefined) return smallinit(args);
+  const endShares = giveCoreShares(numWorkers, coreShare);
   const code = await smallinit(args);
   endShares();
   return code;
@@ -252,13 +254,12 @@ function markdown() {
   const meanOf = (key) => sumOf(rounds.map((one) => one[key] * one.trainedMs)) / trainedMs;
   const steadiness = meanOf("steadiness") / meanOf("calmSteadiness");
   const alive = sumOf(rounds.map((one) => one.meanWorkersAlive * one.trainedMs)) / trainedMs;
-  const share = options["core-share"];
   const capacity = sumOf(rounds.map((one) => capacityOf(one) * one.trainedMs)) / trainedMs;
   const usual =
     `- Throughput kept by the runs' own usual steps, which the machine's speed does not change: ${percent(steadiness)} ` +
     `(${percent(meanOf("steadiness"))} with faults, ${percent(meanOf("calmSteadiness"))} without; a coordinator ran).`;
   const speeds = [...relativeSpeeds].map(([n, ratios]) => `${n}: ${percent(medianOf(ratios))}`);
-  const fewer = `- Speed of fewer workers without faults, each in its share of ${share} of a core: ${speeds.join(", ")}.`;
+  const fewer = `- Speed of fewer workers without faults, each in its share of ${coreShare} of a core: ${speeds.join(", ")}.`;
   const lines = [
     "| fault | survived | recovery, median | worst |",
     "| --- | --- | --- | --- |",
@@ -269,7 +270,7 @@ function markdown() {
       `(${((Date.now() - startMs) / 60_000).toFixed(1)} min in all), seeds from ${seed}.`,
     `- Throughput kept, of what the members that there were can do undisturbed while a coordinator runs: ${percent(ratio)} ` +
       `over all time, ${percent(median)} in the median of the rounds.`,
-    share === undefined ? usual : fewer,
+    coreShare === undefined ? usual : fewer,
     `- What the members that there were can do, of what all can: ${percent(capacity)}; processes alive: ` +
       `${alive.toFixed(2)} of ${numWorkers}; no coordinator for ${seconds(downMs)} in all.`,
     `- Time not spent recovering: ${percent(1 - lostMs / trainedMs)}.`,
