@@ -83,15 +83,10 @@ function isTimeForAnother() {
 
 /** All workers without faults; where they have shares, fewer as well: once, but for one less each time. */
 async function measureCalm(round) {
-  const undisturbed = (workers, numSteps, judgedBy) =>
-    train(join(out, "calm"), {
-      ...{ workers, steps: numSteps },
-      more: ["--chaos", `${NO_FAULTS},digest=${judgedBy}`],
-    });
-  calm = await undisturbed(numWorkers, steps, digest);
+  calm = await trainCalmly(numWorkers, steps, digest);
   if (coreShare === undefined) return;
   for (let n = round === 0 ? 1 : numWorkers - 1; n < numWorkers; n++) {
-    const { usualMs } = await undisturbed(n, FEWER_STEPS, fewerStepsDigest);
+    const { usualMs } = await trainCalmly(n, FEWER_STEPS, fewerStepsDigest);
     relativeSpeeds.set(n, [...(relativeSpeeds.get(n) ?? []), calm.usualMs / usualMs]);
   }
 }
@@ -114,7 +109,10 @@ async function doRound(round) {
     trainedMs: report.trainedMs ?? 0,
     meanWorkersAlive: report.meanWorkersAlive ?? 0,
     msByMembers: Object.fromEntries(msByMembers(run)),
-    steadiness: steadinessOf(run, (report.trainedMs ?? 0) - (report.coordinatorDownMs ?? 0)),
+    steadiness: steadinessOf(
+      stepTimes(run),
+      (report.trainedMs ?? 0) - (report.coordinatorDownMs ?? 0),
+    ),
     calmSteadiness: calm.steadiness,
     coordinatorDownMs: report.coordinatorDownMs ?? 0,
     calmTokensPerSecond: calm.tokensPerSecond,
@@ -166,9 +164,12 @@ function relativeSpeedOf(n) {
 }
 
 /** What the steps would have taken if all had been usual ones, of what they took: the machine's speed is not in it. */
-function steadinessOf(run, ms) {
-  const stepsMs = readLines(join(run, "metrics.jsonl")).flatMap(({ stepMs }) => stepMs ?? []);
+function steadinessOf(stepsMs, ms) {
   return (stepsMs.length * medianOf(stepsMs)) / ms;
+}
+
+function stepTimes(run) {
+  return readLines(join(run, "metrics.jsonl")).flatMap(({ stepMs }) => stepMs ?? []);
 }
 
 function launchArgs(run, workers, numSteps) {
@@ -190,18 +191,22 @@ async function undisturbedDigest(numSteps) {
   return parameterDigest;
 }
 
-/** Trains without faults in a folder of its own. Gives how fast, and how long a usual step took. */
-async function train(run, { workers, steps: numSteps, more }) {
+/** Trains without faults, judged by a digest. Gives how fast, and how long a usual step took. */
+async function trainCalmly(workers, numSteps, judgedBy) {
+  const run = join(out, "calm");
   rmSync(run, { recursive: true, force: true });
-  const code = await confined([...launchArgs(run, workers, numSteps), ...more]);
+  const chaos = `${NO_FAULTS},digest=${judgedBy}`;
+  const code = await confined([...launchArgs(run, workers, numSteps), "--chaos", chaos]);
   if (code !== 0) throw new Error(`the run without faults in ${run} ended with code ${code}`);
   const { tokens } = readJson(join(run, "summary.json"));
   const { trainedMs } = readJson(join(run, "chaos.json"));
-  const steadiness = steadinessOf(run, trainedMs);
-  const stepsMs = readLines(join(run, "metrics.jsonl")).flatMap(({ stepMs }) => stepMs ?? []);
-  const usualMs = medianOf(stepsMs.slice(numSteps / 5));
+  const stepsMs = stepTimes(run);
   rmSync(run, { recursive: true, force: true });
-  return { tokensPerSecond: (tokens / trainedMs) * 1000, usualMs, steadiness };
+  return {
+    tokensPerSecond: (tokens / trainedMs) * 1000,
+    usualMs: medianOf(stepsMs.slice(numSteps / 5)),
+    steadiness: steadinessOf(stepsMs, trainedMs),
+  };
 }
 
 /** Each worker to its share, where they have shares. */

@@ -29,7 +29,7 @@ const { values: options } = parseArgs({
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const [rounds, numWorkers, every] = [options.rounds, options.workers, options.every].map(Number);
 
-/** Frozen for longer than it takes to be given up, and back well before the next. */
+/** Of freezing: for longer than it takes to be given up, and back well before the next. */
 const KINDS = {
   kill: (step, worker) => `kill:${worker}@${step}`,
   freeze: (step, worker) => `freeze:${worker}@${step}:4s`,
@@ -40,7 +40,7 @@ const KINDS = {
   "kill coordinator": (step) => `coordinator@${step}`,
 };
 
-/** Steps that are compared with usual ones, of those between two faults. */
+/** Steps before each fault that are usual ones; those in between are compared with them. */
 const NUM_BEFORE = 20;
 const numAfter = every - 2 * NUM_BEFORE;
 
