@@ -81,7 +81,10 @@ function isTimeForAnother() {
   return Date.now() + lastMs / 2 < endMs;
 }
 
-/** All workers without faults; where they have shares, fewer as well: once, but for one less each time. */
+/**
+ * All workers without faults; where they have shares, fewer as well: once, but for one less each time. So few
+ * that `launch` gives each more threads than among all (one of four, on two cores) are measured too slow.
+ */
 async function measureCalm(round) {
   calm = await trainCalmly(numWorkers, steps, digest);
   if (coreShare === undefined) return;
