@@ -1,3 +1,4 @@
+import { defined } from "../base/assert.ts";
 import { TrainerError } from "../base/errors.ts";
 import { MAX_WORKERS } from "../protocol/limits.ts";
 import type { Moment } from "../protocol/messages.ts";
@@ -11,22 +12,36 @@ interface Letter {
   readonly frame: TensorFrame;
 }
 
+/** What a mailbox depends on. */
+export interface FrameMailboxOptions {
+  /** What one peer may send ahead: see `mailboxBytesPerPeer`. */
+  readonly bytesPerPeerMax: number;
+  /** A frame that waited was wrong. */
+  onViolation(fromId: number, error: TrainerError): void;
+  /** Calls `action` later, once what has come meanwhile was heard. */
+  defer(action: () => void): void;
+}
+
+/** What is handed over in one turn, unless a single frame has more: a millisecond, or ten into fresh memory. */
+const TURN_BYTES = 4 * 2 ** 20;
+
 /**
  * Brings each peer's frames to the exchange of their moment.
  *
  * A peer may be ahead: it heard of a commit or a new generation first. Its frames wait here until the
- * exchange of their moment is opened, up to a number of bytes per peer. Frames of a past moment are
- * dropped and counted.
+ * exchange of their moment is opened, up to a number of bytes per peer. Then they are handed over a few
+ * a turn: where a peer is a whole exchange ahead, and the model large, all at once took 0.8 s, in which no heartbeat
+ * was answered. Frames of a past moment are dropped and counted.
  */
 export class FrameMailbox {
-  readonly #bytesPerPeerMax: number;
+  readonly #options: FrameMailboxOptions;
   #letters: Letter[] = [];
   #exchange: Exchange | undefined;
+  #isHandingOver = false;
   #numRefused = 0;
 
-  /** @param options.bytesPerPeerMax what one peer may send ahead: see `mailboxBytesPerPeer`. */
-  constructor(options: { readonly bytesPerPeerMax: number }) {
-    this.#bytesPerPeerMax = options.bytesPerPeerMax;
+  constructor(options: FrameMailboxOptions) {
+    this.#options = options;
   }
 
   /** Frames that came too late for their generation or step, since this was last asked. */
@@ -36,24 +51,10 @@ export class FrameMailbox {
     return numRefused;
   }
 
-  /**
-   * Makes `exchange` the present one and hands it what has come for it.
-   *
-   * @returns what was wrong with frames that waited, by the peer that sent them.
-   */
-  open(exchange: Exchange): readonly { readonly fromId: number; readonly error: TrainerError }[] {
+  /** Makes `exchange` the present one and hands it what has come for it. */
+  open(exchange: Exchange): void {
     this.#exchange = exchange;
-    const letters = this.#letters;
-    this.#letters = [];
-    return letters.flatMap(({ fromId, frame }) => {
-      try {
-        this.receive(fromId, frame);
-        return [];
-      } catch (error) {
-        if (!(error instanceof TrainerError)) throw error;
-        return [{ fromId, error }];
-      }
-    });
+    if (!this.#isHandingOver) this.#handOver();
   }
 
   /**
@@ -63,10 +64,9 @@ export class FrameMailbox {
    *   peer has sent more ahead than it may.
    */
   receive(fromId: number, frame: TensorFrame): void {
-    const order = this.#exchange === undefined ? 1 : compareMoments(frame, this.#exchange.plan);
-    if (order < 0 || (order === 0 && this.#exchange?.isAborted === true)) this.#numRefused++;
-    else if (order === 0) this.#exchange?.receive(fromId, frame);
-    else this.#keep({ fromId, frame });
+    // Behind those that are being handed over: in the order in which they came.
+    if (this.#isHandingOver || this.#isAhead(frame)) this.#keep({ fromId, frame });
+    else this.#deliver({ fromId, frame });
   }
 
   /** Forgets what a peer sent ahead: its link has closed. */
@@ -74,14 +74,45 @@ export class FrameMailbox {
     this.#letters = this.#letters.filter(({ fromId }) => fromId !== peerId);
   }
 
+  /** Hands over some of the letters whose moment has come, and the others in later turns. */
+  #handOver(): void {
+    this.#isHandingOver = false;
+    for (let numBytes = 0; numBytes < TURN_BYTES; ) {
+      const index = this.#letters.findIndex(({ frame }) => !this.#isAhead(frame));
+      const [letter] = index === -1 ? [] : this.#letters.splice(index, 1);
+      if (letter === undefined) return;
+      numBytes += costOf(letter);
+      try {
+        this.#deliver(letter);
+      } catch (error) {
+        if (!(error instanceof TrainerError)) throw error;
+        this.#options.onViolation(letter.fromId, error);
+      }
+    }
+    this.#isHandingOver = true;
+    this.#options.defer(() => this.#handOver());
+  }
+
+  #isAhead(frame: TensorFrame): boolean {
+    return this.#exchange === undefined || compareMoments(frame, this.#exchange.plan) > 0;
+  }
+
+  /** To the present exchange, unless it comes too late for it. */
+  #deliver({ fromId, frame }: Letter): void {
+    const exchange = defined(this.#exchange, "the present exchange");
+    if (exchange.isAborted || compareMoments(frame, exchange.plan) < 0) this.#numRefused++;
+    else exchange.receive(fromId, frame);
+  }
+
   #keep(letter: Letter): void {
     let bytes = costOf(letter);
     for (const each of this.#letters) if (each.fromId === letter.fromId) bytes += costOf(each);
-    if (bytes > this.#bytesPerPeerMax) {
+    const { bytesPerPeerMax } = this.#options;
+    if (bytes > bytesPerPeerMax) {
       throw new TrainerError(
         "ERR_PEER_FRAME",
         `Participant ${letter.fromId} sent ${bytes} bytes ahead of generation ` +
-          `${letter.frame.generation}, step ${letter.frame.step}; ${this.#bytesPerPeerMax} are ` +
+          `${letter.frame.generation}, step ${letter.frame.step}; ${bytesPerPeerMax} are ` +
           "allowed. Its link is closed; check that all run one version.",
       );
     }

@@ -77,12 +77,12 @@ export interface WaitLimits {
 
 /**
  * Generous: a deadline is for what would never end. A process that dies or freezes is noticed by its
- * link (closed at once, silent for 1.5 s) long before.
+ * link (closed at once, silent for 1 s) long before.
  */
 export const DEFAULT_WAIT_LIMITS: WaitLimits = {
   gatherMs: 600_000,
   reunionMs: 15_000,
-  regroupMs: 2_000,
+  regroupMs: 1_000,
   prepareMs: 600_000,
   linkMs: 60_000,
   stepMsMin: 60_000,
@@ -95,7 +95,7 @@ export const DEFAULT_WAIT_LIMITS: WaitLimits = {
   saveAgainMs: 10_000,
   admitMs: 60_000,
   relinkMs: 200,
-  accusationMs: 1_500,
+  accusationMs: 1_000,
   unnamedMs: 12_000,
 };
 

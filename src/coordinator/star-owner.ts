@@ -45,7 +45,11 @@ export class StarOwner {
   constructor(options: StarOwnerOptions) {
     this.#options = options;
     const bytesPerPeerMax = mailboxBytesPerPeer(options.numParams + 1, options.numLeaves);
-    this.#mailbox = new FrameMailbox({ bytesPerPeerMax });
+    this.#mailbox = new FrameMailbox({
+      bytesPerPeerMax,
+      onViolation: (workerId, error) => options.onViolation(workerId, error),
+      defer: (action) => void setImmediate(action),
+    });
   }
 
   /** A new generation: exchanges of the former end. */
@@ -89,7 +93,7 @@ export class StarOwner {
   }
 
   async #run({ generation, step, members, ranges }: StarMembers): Promise<void> {
-    const { numParams, numLeaves, wire, linkOf, onViolation } = this.#options;
+    const { numParams, numLeaves, wire, linkOf } = this.#options;
     this.#room ??= this.#makeRoom();
     const { kernels, sum, scratch } = await this.#room;
     if (generation !== this.#generation) return;
@@ -105,7 +109,7 @@ export class StarOwner {
     }
     const exchange = new Exchange({ plan, selfId: COORDINATOR_ID, links, sum, scratch, kernels });
     this.#exchange = exchange;
-    for (const { fromId, error } of this.#mailbox.open(exchange)) onViolation(fromId, error);
+    this.#mailbox.open(exchange);
     await exchange.done;
   }
 

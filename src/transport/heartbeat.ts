@@ -7,10 +7,10 @@ export interface HeartbeatTimes {
 }
 
 /**
- * Giving up a living peer costs less than waiting much longer for one that is gone: after five silent
- * intervals, at most 1.5 s (docs/decisions/0071).
+ * Giving up a living peer costs less than waiting much longer for one that is gone: after four silent
+ * intervals, at most 1 s (docs/decisions/0072).
  */
-export const HEARTBEAT_TIMES: HeartbeatTimes = { intervalMs: 250, timeoutMs: 1250 };
+export const HEARTBEAT_TIMES: HeartbeatTimes = { intervalMs: 200, timeoutMs: 800 };
 
 /** What a heartbeat does and sees. */
 export interface HeartbeatOptions extends HeartbeatTimes {

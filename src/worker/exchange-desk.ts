@@ -122,7 +122,7 @@ export class ExchangeDesk {
   }
 
   #open(moment: Moment, ranges: readonly LeafRange[], { memberIds, links }: Fleet): void {
-    const { map, kernels, onSummed, onViolation } = this.#options;
+    const { map, kernels, onSummed } = this.#options;
     const selfId = this.#selfId;
     const { generation, step } = moment;
     assert(memberIds.length === ranges.length, "a range for each member");
@@ -138,7 +138,7 @@ export class ExchangeDesk {
     this.#exchange = exchange;
     this.#idleSinceMs = undefined;
     this.#exchangeStartMs = undefined;
-    for (const { fromId, error } of this.#mailbox.open(exchange)) onViolation(fromId, error);
+    this.#mailbox.open(exchange);
     void exchange.done.then((end) => {
       if (end !== "complete") return;
       this.#endSpans(step);
@@ -165,8 +165,12 @@ export class ExchangeDesk {
   }
 
   #newMailbox(): FrameMailbox {
-    const { numParams, numLeaves } = this.#options.map;
-    return new FrameMailbox({ bytesPerPeerMax: mailboxBytesPerPeer(numParams + 1, numLeaves) });
+    const { map, onViolation } = this.#options;
+    return new FrameMailbox({
+      bytesPerPeerMax: mailboxBytesPerPeer(map.numParams + 1, map.numLeaves),
+      onViolation,
+      defer: (action) => void setImmediate(action),
+    });
   }
 
   #enqueue(action: () => void | Promise<void>): Promise<void> {

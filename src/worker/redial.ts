@@ -21,7 +21,7 @@ export interface RedialOptions {
 
 /** The first pause between calls, doubled until the longest. */
 const PAUSE_MS_MIN = 100;
-const PAUSE_MS_MAX = 400;
+const PAUSE_MS_MAX = 200;
 const TOLD_EVERY_MS = 10_000;
 
 /**

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { defined } from "../../src/base/assert.ts";
+import type { TrainerError } from "../../src/base/errors.ts";
 import type { Exchange } from "../../src/collective/exchange.ts";
 import { FrameMailbox, mailboxBytesPerPeer } from "../../src/collective/frame-mailbox.ts";
 import type { TensorFrame } from "../../src/protocol/tensor-frame.ts";
@@ -22,6 +23,18 @@ async function workerZero(): Promise<Exchange> {
     },
   });
   return defined(members[0], "worker 0").exchange;
+}
+
+/** A mailbox, what it found wrong, and its later turns. */
+function openMailbox(bytesPerPeerMax = mailboxBytesPerPeer(96, 4)) {
+  const faults: { readonly fromId: number; readonly error: TrainerError }[] = [];
+  const turns: (() => void)[] = [];
+  const mailbox = new FrameMailbox({
+    bytesPerPeerMax,
+    onViolation: (fromId, error) => faults.push({ fromId, error }),
+    defer: (turn) => turns.push(turn),
+  });
+  return { mailbox, faults, turns };
 }
 
 const partial: TensorFrame = {
@@ -75,19 +88,20 @@ test("a partial that came before is refused", async () => {
 
 test("frames that come before the exchange of their moment wait for it", async () => {
   const exchange = await workerZero();
-  const mailbox = new FrameMailbox({ bytesPerPeerMax: mailboxBytesPerPeer(96, 4) });
+  const { mailbox, faults } = openMailbox();
   mailbox.receive(1, partial);
   mailbox.receive(2, { ...partial, lo: 3, hi: 4 });
-  expect(mailbox.open(exchange)).toEqual([]);
+  mailbox.open(exchange);
+  expect(faults).toEqual([]);
   expect(() => mailbox.receive(1, partial)).toThrow(/but it came before/);
   expect(JSON.stringify(exchange.waits())).not.toContain("of chunk 1/3");
 });
 
 test("a frame that waited and has no place is reported with its sender", async () => {
-  const mailbox = new FrameMailbox({ bytesPerPeerMax: mailboxBytesPerPeer(96, 4) });
+  const { mailbox, faults } = openMailbox();
   mailbox.receive(2, partial);
   mailbox.receive(1, partial);
-  const faults = mailbox.open(await workerZero());
+  mailbox.open(await workerZero());
   expect(faults).toMatchObject([{ fromId: 2, error: { code: "ERR_PEER_FRAME" } }]);
 });
 
@@ -95,7 +109,7 @@ test.each([
   ["an older generation", { generation: 2, step: 9 }],
   ["an older step", { generation: 3, step: 6 }],
 ])("a frame of %s is dropped and counted", async (_name, moment) => {
-  const mailbox = new FrameMailbox({ bytesPerPeerMax: mailboxBytesPerPeer(96, 4) });
+  const { mailbox } = openMailbox();
   mailbox.receive(1, { ...partial, ...moment });
   mailbox.open(await workerZero());
   mailbox.receive(1, { ...partial, ...moment });
@@ -104,7 +118,7 @@ test.each([
 });
 
 test("a frame of an exchange that was aborted is dropped and counted", async () => {
-  const mailbox = new FrameMailbox({ bytesPerPeerMax: mailboxBytesPerPeer(96, 4) });
+  const { mailbox } = openMailbox();
   const exchange = await workerZero();
   mailbox.open(exchange);
   void exchange.abort();
@@ -112,11 +126,30 @@ test("a frame of an exchange that was aborted is dropped and counted", async () 
   expect(mailbox.takeNumRefused()).toBe(1);
 });
 
+test("of many frames that waited, some are handed over in each turn, and what comes meanwhile after them", async () => {
+  const exchange = await workerZero();
+  const { mailbox, faults, turns } = openMailbox(1e9);
+  const numOld = 5000;
+  for (let i = 0; i < numOld; i++) mailbox.receive(1, { ...partial, step: 6 });
+  mailbox.receive(1, partial);
+  mailbox.open(exchange);
+  mailbox.receive(1, partial);
+  const numFirst = mailbox.takeNumRefused();
+  expect(numFirst).toBeGreaterThan(0);
+  expect(numFirst).toBeLessThan(numOld);
+  expect(faults).toEqual([]);
+  while (turns.length > 0) turns.shift()?.();
+  expect(mailbox.takeNumRefused()).toBe(numOld - numFirst);
+  // The one that waited was taken, so that the one that came meanwhile is a second.
+  expect(faults).toMatchObject([{ fromId: 1, error: { code: "ERR_PEER_FRAME" } }]);
+  expect(() => mailbox.receive(1, partial)).toThrow(/but it came before/);
+});
+
 test.each([
   ["of the next step", { generation: 3, step: 8 }],
   ["of the next generation", { generation: 4, step: 7 }],
 ])("a frame %s goes on waiting", async (_name, moment) => {
-  const mailbox = new FrameMailbox({ bytesPerPeerMax: 2048 });
+  const { mailbox } = openMailbox(2048);
   mailbox.open(await workerZero());
   mailbox.receive(1, { ...partial, ...moment });
   mailbox.receive(1, { ...partial, ...moment });
@@ -129,7 +162,7 @@ test.each([
 
 test("an honest peer's frames of a whole exchange fit into the mailbox", async () => {
   const exchange = await workerZero();
-  const mailbox = new FrameMailbox({ bytesPerPeerMax: mailboxBytesPerPeer(96, 4) });
+  const { mailbox } = openMailbox();
   const later = { generation: 3, step: 8 };
   mailbox.open(exchange);
   mailbox.receive(1, { ...partial, ...later });

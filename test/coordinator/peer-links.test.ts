@@ -6,7 +6,7 @@ import { Simulation, SMALL_PLAN } from "./simulation.ts";
 
 const NUM_SEEDS = 60;
 
-/** Far less than any deadline: silence takes 1.5 s to be seen, and the steps a few. */
+/** Far less than any deadline: silence takes 1 s to be seen, and the steps a few. */
 const BROKEN_MS_MAX = 20_000;
 
 /** Nobody pauses for a disk: what takes time is the link. */

@@ -26,9 +26,9 @@ interface Sight {
   readonly see: () => void;
 }
 
-/** A link is given up after 1.25 s of silence; when exactly, no two ends agree (decision 71). */
-const SILENT_MS = 1250;
-const SILENT_SPREAD_MS = 250;
+/** A link is given up after 0.8 s of silence; when exactly, no two ends agree (decision 72). */
+const SILENT_MS = 800;
+const SILENT_SPREAD_MS = 200;
 
 /** How long a silence lasts until an end gives its link up. */
 export const silenceMs = (random: Random) => SILENT_MS + SILENT_SPREAD_MS * random.uniform();

@@ -177,12 +177,12 @@ describe("a listener with TLS", () => {
     });
     await using listener = await listen({
       token: "token",
-      ...{ ...LOOPBACK, tls, clock, handshakeMs: 1000 },
+      ...{ ...LOOPBACK, tls, clock, handshakeMs: 500 },
       onLink: (link) => link.listen({ ...deaf, onMessage: hear }),
     });
     const link = await dial({ url: urlOf(listener.port, tls) });
     link.listen(deaf);
-    clock.advance(1000);
+    clock.advance(500);
     link.send({ type: "linked", generation: 3 });
     expect(await heard).toEqual({ type: "linked", generation: 3 });
   });
