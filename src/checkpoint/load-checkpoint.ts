@@ -12,16 +12,22 @@ import {
   secondMomentName,
   TOKENIZER_FILE,
 } from "./checkpoint-files.ts";
-import { checkFiles, readManifest, refuseCheckpoint } from "./manifest.ts";
+import { checkFiles, checkSizes, readManifest, refuseCheckpoint } from "./manifest.ts";
 import { type Place, readPlaces } from "./read-vector.ts";
 import { openSafetensors } from "./safetensors-file.ts";
 
-/** A checkpoint as it was saved. */
-export interface Checkpoint {
+/** What a checkpoint says of itself. */
+export interface CheckpointHead {
   readonly folder: string;
   /** Updates that the parameters have seen. */
   readonly step: number;
   readonly configuration: Configuration;
+  /** Content of `state.json`, with `step` and `parameterDigest`. */
+  readonly state: Readonly<Record<string, unknown>>;
+}
+
+/** A checkpoint as it was saved. */
+export interface Checkpoint extends CheckpointHead {
   /** In layout order, without gaps. */
   readonly layout: readonly Place[];
   /** f32[numParams]. */
@@ -30,8 +36,6 @@ export interface Checkpoint {
   readonly moments: Moments | undefined;
   /** Content of `tokenizer.json`; undefined when the data had none. */
   readonly tokenizer: unknown;
-  /** Content of `state.json`, with `step` and `parameterDigest`. */
-  readonly state: Readonly<Record<string, unknown>>;
 }
 
 /** What AdamW carries from step to step, in layout order. */
@@ -61,6 +65,32 @@ export async function loadCheckpoint(
   if (hasTokenizer) names.push(TOKENIZER_FILE);
   await checkFiles(folder, manifest, names);
 
+  const head = await readHead(folder);
+  const { layout, parameters } = await readParameters(folder);
+  if (head.state.parameterDigest !== (await digestWithPauses(parameters))) {
+    refuseCheckpoint(folder, `${MODEL_FILE} does not have the digest that ${STATE_FILE} names`);
+  }
+  return {
+    ...{ ...head, layout, parameters },
+    moments: withOptimizer ? await readMoments(folder, layout) : undefined,
+    tokenizer: hasTokenizer ? await readJson(folder, TOKENIZER_FILE) : undefined,
+  };
+}
+
+/**
+ * Reads what a checkpoint says of itself, in a moment, however large it is: its tensors are there, with
+ * the right sizes, and not read.
+ *
+ * @throws {TrainerError} as `loadCheckpoint`.
+ */
+export async function readCheckpointHead(folder: string): Promise<CheckpointHead> {
+  const manifest = await readManifest(folder);
+  await checkFiles(folder, manifest, [CONFIG_FILE, STATE_FILE]);
+  await checkSizes(folder, manifest, [MODEL_FILE, OPTIMIZER_FILE]);
+  return readHead(folder);
+}
+
+async function readHead(folder: string): Promise<CheckpointHead> {
   const { model, training, fleet } = await readObject(folder, CONFIG_FILE);
   const configuration = resolveConfiguration({
     ...spread(model),
@@ -70,15 +100,7 @@ export async function loadCheckpoint(
   const state = await readObject(folder, STATE_FILE);
   const { step } = state;
   if (typeof step !== "number") refuseCheckpoint(folder, `${STATE_FILE} has no step`);
-  const { layout, parameters } = await readParameters(folder);
-  if (state.parameterDigest !== (await digestWithPauses(parameters))) {
-    refuseCheckpoint(folder, `${MODEL_FILE} does not have the digest that ${STATE_FILE} names`);
-  }
-  return {
-    ...{ folder, step, configuration, layout, parameters, state },
-    moments: withOptimizer ? await readMoments(folder, layout) : undefined,
-    tokenizer: hasTokenizer ? await readJson(folder, TOKENIZER_FILE) : undefined,
-  };
+  return { folder, step, configuration, state };
 }
 
 /** The file has its tensors in layout order. */

@@ -50,25 +50,30 @@ export async function checkFiles(
   manifest: Manifest,
   names: readonly string[],
 ): Promise<void> {
+  await checkSizes(folder, manifest, names);
   for (const name of names) {
-    const path = join(folder, name);
+    const sha256 = await sha256Of(join(folder, name)).catch(asDamage(folder, name));
+    if (sha256 === manifest[name]?.sha256) continue;
+    refuseCheckpoint(folder, `${name} was altered: its SHA-256 is not the manifest's`);
+  }
+}
+
+/**
+ * Compares the sizes alone of files of a checkpoint with its manifest.
+ *
+ * @throws {TrainerError} ERR_CHECKPOINT_DAMAGED, naming the first file that is missing or has another size.
+ */
+export async function checkSizes(
+  folder: string,
+  manifest: Manifest,
+  names: readonly string[],
+): Promise<void> {
+  for (const name of names) {
     const written = manifest[name];
     if (written === undefined) refuseCheckpoint(folder, `its manifest does not list ${name}`);
-    try {
-      const { size } = await stat(path);
-      if (size !== written.bytes) {
-        refuseCheckpoint(
-          folder,
-          `${name} has ${size} bytes, and was written with ${written.bytes}`,
-        );
-      }
-      if ((await sha256Of(path)) !== written.sha256) {
-        refuseCheckpoint(folder, `${name} was altered: its SHA-256 is not the manifest's`);
-      }
-    } catch (cause) {
-      if (systemCode(cause) === undefined) throw cause;
-      refuseCheckpoint(folder, describeReadFailure(name, cause), cause);
-    }
+    const { size } = await stat(join(folder, name)).catch(asDamage(folder, name));
+    if (size === written.bytes) continue;
+    refuseCheckpoint(folder, `${name} has ${size} bytes, and was written with ${written.bytes}`);
   }
 }
 
@@ -101,6 +106,14 @@ async function sha256Of(path: string): Promise<string> {
   const hash = createHash("sha256");
   for await (const piece of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(piece);
   return hash.digest("hex");
+}
+
+/** What a file of a checkpoint that cannot be read makes of the checkpoint. */
+function asDamage(folder: string, name: string): (cause: unknown) => never {
+  return (cause) => {
+    if (systemCode(cause) === undefined) throw cause;
+    refuseCheckpoint(folder, describeReadFailure(name, cause), cause);
+  };
 }
 
 function describeReadFailure(name: string, cause: unknown): string {

@@ -1,7 +1,11 @@
 import { TrainerError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { listCheckpoints } from "../checkpoint/checkpoint-folders.ts";
-import { type Checkpoint, loadCheckpoint } from "../checkpoint/load-checkpoint.ts";
+import {
+  type CheckpointHead,
+  loadCheckpoint,
+  readCheckpointHead,
+} from "../checkpoint/load-checkpoint.ts";
 import { type Configuration, modelOf } from "../configuration/configuration.ts";
 import { FRESH_START, type RunStart } from "./run-state.ts";
 
@@ -23,25 +27,37 @@ export interface DamagedCheckpoint {
 /** A run that was never interrupted. */
 export const FROM_SEED: FoundStart = { start: FRESH_START, wallMs: 0, damaged: [] };
 
+/** How a start is looked for. */
+export interface FindStartOptions {
+  readonly configuration: Configuration;
+  readonly log: Log;
+  /** Only checkpoints of fewer steps than this; default: all. */
+  readonly below?: number;
+  /**
+   * Where the checkpoint is hardly ever needed, takes its tensors for whole, which takes no time: they are
+   * compared with their SHA-256 when they are read, as those of a run under way. Default false.
+   */
+  readonly isTrusting?: boolean;
+}
+
 /**
  * The newest checkpoint of a run that is whole; the seed when there is none.
  *
- * @param below only checkpoints of fewer steps than this; default: all.
  * @throws {TrainerError} ERR_CONFIG_VALUE when it is of another model; ERR_CHECKPOINT_MISSING when the
  *   folder cannot be read; ERR_CHECKPOINT_DAMAGED when there are checkpoints and none is whole.
  */
 export async function findStart(
   runFolder: string,
-  configuration: Configuration,
-  log: Log,
-  below: number = Number.POSITIVE_INFINITY,
+  { configuration, log, below = Number.POSITIVE_INFINITY, isTrusting = false }: FindStartOptions,
 ): Promise<FoundStart> {
   const damaged: DamagedCheckpoint[] = [];
   let damage: TrainerError | undefined;
   const checkpoints = (await listCheckpoints(runFolder)).filter(({ step }) => step < below);
   for (const { step, folder } of [...checkpoints].reverse()) {
     try {
-      const checkpoint = await loadCheckpoint(folder, { withOptimizer: true });
+      const checkpoint = isTrusting
+        ? await readCheckpointHead(folder)
+        : await loadCheckpoint(folder, { withOptimizer: true });
       checkModel(checkpoint, configuration);
       return { ...startFrom(checkpoint), damaged };
     } catch (error) {
@@ -66,7 +82,7 @@ const DAMAGES: ReadonlySet<string> = new Set([
   "ERR_SAFETENSORS",
 ]);
 
-function checkModel({ folder, configuration }: Checkpoint, wanted: Configuration): void {
+function checkModel({ folder, configuration }: CheckpointHead, wanted: Configuration): void {
   if (JSON.stringify(modelOf(configuration)) === JSON.stringify(modelOf(wanted))) return;
   throw new TrainerError(
     "ERR_CONFIG_VALUE",
@@ -75,7 +91,7 @@ function checkModel({ folder, configuration }: Checkpoint, wanted: Configuration
   );
 }
 
-function startFrom({ step, state }: Checkpoint): Omit<FoundStart, "damaged"> {
+function startFrom({ step, state }: CheckpointHead): Omit<FoundStart, "damaged"> {
   const { parameterDigest, trainLoss, lastValidationLoss, evaluatedStep, wallMs } = state;
   return {
     start: {

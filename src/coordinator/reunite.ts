@@ -34,8 +34,8 @@ export function reunite(turn: Turn): boolean {
   const isAll = back.size >= reunion.journal.memberIds.length;
   const isEnough = isAll || turn.nowMs - reunion.cameMs >= regroupMs;
   if (!isLate && !(isEnough && step >= reunion.journal.step)) return false;
-  if (step <= saved.step) {
-    // The checkpoint is as good; a run that was under way goes on with who is left of it.
+  if (step < saved.step) {
+    // The checkpoint is better; a run that was under way goes on with who is left of it.
     update(turn, { hasBegun: true });
     return abandonReunion(turn);
   }

@@ -17,7 +17,7 @@ import { Coordinator } from "./coordinator.ts";
 import { FROM_SEED, findStart } from "./find-start.ts";
 import { planRun } from "./plan-run.ts";
 import { reachableHost } from "./reachable-host.ts";
-import { readFormerRun } from "./read-former-run.ts";
+import { type FormerRun, readFormerRun } from "./read-former-run.ts";
 import type { LocalExit } from "./run-events.ts";
 import {
   checkRunFolder,
@@ -102,11 +102,16 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   checkAudit(options);
   await checkRunFolder(runFolder, isResume);
   await checkNotConducted(runFolder);
-  await using data = await openDataFolder(options.dataFolder);
+  const former = readFormerRun(runFolder);
+  const isReunion = isResume && (await mayWorkersLive(options, former));
+  // Workers that have lost their coordinator call for a minute: what was read through before is not again.
+  await using data = await openDataFolder(options.dataFolder, { checksums: !isReunion });
   checkVocabulary(configuration, data.vocabSize);
   checkPartLength("training", data.train.numTokens, configuration.contextLength);
   const batches = validationBatches(data.validation, configuration.contextLength);
-  const found = isResume ? await findStart(runFolder, configuration, log) : FROM_SEED;
+  const found = isResume
+    ? await findStart(runFolder, { configuration, log, isTrusting: isReunion })
+    : FROM_SEED;
   checkSteps(configuration, found.start.step);
 
   // Callers that are quicker than the journal wait; they are few and send little before `hello`.
@@ -129,18 +134,14 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   });
   await makeRunFolder(runFolder);
   await tls?.save();
-  const { runId, hadLocalWorkers } = await openSession(options, listener.port);
+  const runId = await openSession(options, listener.port);
   await writeRunConfiguration(runFolder, { configuration, dataFolder: options.dataFolder });
-  const former = readFormerRun(runFolder);
   const journal = RunJournal.open({
     ...{ runFolder, configuration, former, formerWallMs: found.wallMs, log },
     elapsedMs: () => clock.nowMs() - startMs,
     ...(options.observer === undefined ? {} : { observer: options.observer }),
   });
   try {
-    // The workers of a coordinator that was killed may hold more than the checkpoint.
-    const mayLive = !options.isLocal && !hadLocalWorkers && former.generation > 0;
-    const isReunion = isResume && !former.hasEnded && mayLive;
     journal.passOver(found.damaged);
     if (!isReunion) journal.resumeAt(found.start);
     const { generation, nextWorkerId: firstWorkerId } = former;
@@ -187,11 +188,20 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   }
 }
 
-/** Keeps how this start is reached. The run's id is another one when its settings have changed. */
+/** Whether the workers of a coordinator that was killed may hold more than the checkpoint. */
+async function mayWorkersLive(
+  { runFolder, isLocal }: CoordinatorOptions,
+  { hasEnded, generation }: FormerRun,
+): Promise<boolean> {
+  const hadLocalWorkers = (await readSession(runFolder))?.isLocal ?? false;
+  return !isLocal && !hadLocalWorkers && !hasEnded && generation > 0;
+}
+
+/** Keeps how this start is reached, and gives the run's id: another one when its settings have changed. */
 async function openSession(
   { runFolder, configuration, listen: { host }, token, isLocal }: CoordinatorOptions,
   port: number,
-): Promise<{ readonly runId: string; readonly hadLocalWorkers: boolean }> {
+): Promise<string> {
   const former = await readSession(runFolder);
   const kept = await readRunConfiguration(runFolder).catch(() => undefined);
   const isSame = JSON.stringify(kept?.configuration) === JSON.stringify(configuration);
@@ -200,7 +210,7 @@ async function openSession(
     ...{ runId, listen: { host, port }, token: token ?? null, isLocal },
     ...{ processId: process.pid, hostName: hostname() },
   });
-  return { runId, hadLocalWorkers: former?.isLocal ?? false };
+  return runId;
 }
 
 function publicUrl(

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, truncate } from "node:fs/promises";
+import { mkdtemp, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -31,13 +31,13 @@ function save(step: number): Promise<string> {
 }
 
 test("a run without checkpoints starts from the seed", async () => {
-  expect(await findStart(run, configuration, silentLog)).toEqual(FROM_SEED);
+  expect(await findStart(run, { configuration, log: silentLog })).toEqual(FROM_SEED);
 });
 
 test("a run starts from its newest checkpoint, with what it knew", async () => {
   await save(5);
   await save(10);
-  expect(await findStart(run, configuration, silentLog)).toEqual({
+  expect(await findStart(run, { configuration, log: silentLog })).toEqual({
     ...{ wallMs: 500, damaged: [] },
     start: {
       ...{ step: 10, digest: digestOf(Float32Array.of(10, 10)) },
@@ -51,7 +51,7 @@ test("a damaged checkpoint is passed over for the one before, and that is said",
   await truncate(join(await save(10), "optimizer.safetensors"), 20);
   const warnings: string[] = [];
   const log: Log = { ...silentLog, warn: (message) => warnings.push(message) };
-  const { start, damaged } = await findStart(run, configuration, log);
+  const { start, damaged } = await findStart(run, { configuration, log });
   expect(start.step).toBe(5);
   expect(damaged).toEqual([
     {
@@ -62,14 +62,33 @@ test("a damaged checkpoint is passed over for the one before, and that is said",
   expect(warnings[0]).toMatch(/Trying the checkpoint before step 10/);
 });
 
+test("tensors are taken for whole where asked to, as long as they have their sizes", async () => {
+  const folder = await save(10);
+  const path = join(folder, "optimizer.safetensors");
+  const { size } = await stat(path);
+  await truncate(path, size - 4);
+  await truncate(path, size);
+  await save(5);
+  const trusting = { configuration, log: silentLog, isTrusting: true };
+  expect((await findStart(run, { configuration, log: silentLog })).start.step).toBe(5);
+  expect(await findStart(run, trusting)).toMatchObject({
+    ...{ wallMs: 500, damaged: [] },
+    start: { step: 10, digest: digestOf(Float32Array.of(10, 10)) },
+  });
+  await truncate(path, size - 4);
+  expect((await findStart(run, trusting)).start.step).toBe(5);
+  await writeFile(join(await save(10), "state.json"), "{}");
+  expect((await findStart(run, trusting)).start.step).toBe(5);
+});
+
 test("a start is looked for below a step as well", async () => {
   for (const step of [5, 10, 15]) await save(step);
-  expect((await findStart(run, configuration, silentLog, 15)).start.step).toBe(10);
+  expect((await findStart(run, { configuration, log: silentLog, below: 15 })).start.step).toBe(10);
 });
 
 test("a run all of whose checkpoints are damaged is not begun again from the seed", async () => {
   await truncate(join(await save(10), "model.safetensors"), 20);
-  await expect(findStart(run, configuration, silentLog)).rejects.toMatchObject({
+  await expect(findStart(run, { configuration, log: silentLog })).rejects.toMatchObject({
     code: "ERR_CHECKPOINT_DAMAGED",
   });
 });
@@ -77,10 +96,10 @@ test("a run all of whose checkpoints are damaged is not begun again from the see
 test("a run cannot change its model", async () => {
   await save(10);
   const other = resolveConfiguration({ ...PRESETS.tiny, vocabSize: 24, numLayers: 3 });
-  await expect(findStart(run, other, silentLog)).rejects.toMatchObject({
+  await expect(findStart(run, { configuration: other, log: silentLog })).rejects.toMatchObject({
     code: "ERR_CONFIG_VALUE",
   });
   // More steps are no other model.
   const longer = resolveConfiguration({ ...PRESETS.tiny, vocabSize: 24, steps: 99 });
-  expect((await findStart(run, longer, silentLog)).start.step).toBe(10);
+  expect((await findStart(run, { configuration: longer, log: silentLog })).start.step).toBe(10);
 });
