@@ -112,10 +112,7 @@ async function doRound(round) {
     trainedMs: report.trainedMs ?? 0,
     meanWorkersAlive: report.meanWorkersAlive ?? 0,
     msByMembers: Object.fromEntries(msByMembers(run)),
-    steadiness: steadinessOf(
-      stepTimes(run),
-      (report.trainedMs ?? 0) - (report.coordinatorDownMs ?? 0),
-    ),
+    usualMs: medianOf(stepTimes(run, numWorkers)) ?? calm.usualMs,
     calmSteadiness: calm.steadiness,
     coordinatorDownMs: report.coordinatorDownMs ?? 0,
     calmTokensPerSecond: calm.tokensPerSecond,
@@ -166,13 +163,16 @@ function relativeSpeedOf(n) {
   return Math.min(n, cores) / Math.min(numWorkers, cores);
 }
 
-/** What the steps would have taken if all had been usual ones, of what they took: the machine's speed is not in it. */
-function steadinessOf(stepsMs, ms) {
-  return (stepsMs.length * medianOf(stepsMs)) / ms;
+/** Of what the members that there were can do, by a usual step of all of them in this very run. */
+function keptByUsual(one) {
+  const possible = (capacityOf(one) * (one.trainedMs - one.coordinatorDownMs)) / one.usualMs;
+  return one.steps / possible / one.calmSteadiness;
 }
 
-function stepTimes(run) {
-  return readLines(join(run, "metrics.jsonl")).flatMap(({ stepMs }) => stepMs ?? []);
+/** Of the steps that `n` members did. */
+function stepTimes(run, n) {
+  const rows = readLines(join(run, "metrics.jsonl"));
+  return rows.flatMap(({ stepMs, workers }) => (workers === n ? (stepMs ?? []) : []));
 }
 
 function launchArgs(run, workers, numSteps) {
@@ -203,12 +203,14 @@ async function trainCalmly(workers, numSteps, judgedBy) {
   if (code !== 0) throw new Error(`the run without faults in ${run} ended with code ${code}`);
   const { tokens } = readJson(join(run, "summary.json"));
   const { trainedMs } = readJson(join(run, "chaos.json"));
-  const stepsMs = stepTimes(run);
+  const stepsMs = stepTimes(run, workers);
   rmSync(run, { recursive: true, force: true });
+  const usualMs = medianOf(stepsMs.slice(numSteps / 5));
   return {
     tokensPerSecond: (tokens / trainedMs) * 1000,
-    usualMs: medianOf(stepsMs.slice(numSteps / 5)),
-    steadiness: steadinessOf(stepsMs, trainedMs),
+    usualMs,
+    // Of all its time; the rest went to evaluations, a slow beginning and uneven steps.
+    steadiness: (numSteps * usualMs) / trainedMs,
   };
 }
 
@@ -259,13 +261,9 @@ function markdown() {
   const ratio = sumOf(rounds.map(({ tokens }) => tokens)) / sumOf(possible);
   const median = medianOf(rounds.map(({ tokens }, i) => tokens / possible[i]));
   const downMs = sumOf(rounds.map((one) => one.coordinatorDownMs));
-  const meanOf = (key) => sumOf(rounds.map((one) => one[key] * one.trainedMs)) / trainedMs;
-  const steadiness = meanOf("steadiness") / meanOf("calmSteadiness");
+  const usual = sumOf(rounds.map((one) => keptByUsual(one) * one.trainedMs)) / trainedMs;
   const alive = sumOf(rounds.map((one) => one.meanWorkersAlive * one.trainedMs)) / trainedMs;
   const capacity = sumOf(rounds.map((one) => capacityOf(one) * one.trainedMs)) / trainedMs;
-  const usual =
-    `- Throughput kept by the runs' own usual steps, which the machine's speed does not change: ${percent(steadiness)} ` +
-    `(${percent(meanOf("steadiness"))} with faults, ${percent(meanOf("calmSteadiness"))} without; a coordinator ran).`;
   const speeds = [...relativeSpeeds].map(([n, ratios]) => `${n}: ${percent(medianOf(ratios))}`);
   const fewer = `- Speed of fewer workers without faults, each in its share of ${coreShare} of a core: ${speeds.join(", ")}.`;
   const lines = [
@@ -278,7 +276,8 @@ function markdown() {
       `(${((Date.now() - startMs) / 60_000).toFixed(1)} min in all), seeds from ${seed}.`,
     `- Throughput kept, of what the members that there were can do undisturbed while a coordinator runs: ${percent(ratio)} ` +
       `over all time, ${percent(median)} in the median of the rounds.`,
-    coreShare === undefined ? usual : fewer,
+    `- The same by usual steps of all members in the rounds themselves, not in the runs without faults of another minute: ${percent(usual)}.`,
+    ...(coreShare === undefined ? [] : [fewer]),
     `- What the members that there were can do, of what all can: ${percent(capacity)}; processes alive: ` +
       `${alive.toFixed(2)} of ${numWorkers}; no coordinator for ${seconds(downMs)} in all.`,
     `- Time not spent recovering: ${percent(1 - lostMs / trainedMs)}.`,
