@@ -11,6 +11,7 @@ test("reads where a process is to stop itself", () => {
 test("reads what is wrong with the engine of a process, which then does not stop itself", () => {
   expect(engineFaultOfEnvironment("slow@computing:times=4")).toEqual({ type: "slow", times: 4 });
   expect(engineFaultOfEnvironment("wrong@computing")).toEqual({ type: "wrong" });
+  expect(engineFaultOfEnvironment("drift@updating:times=51")).toEqual({ type: "drift", times: 51 });
   expect(phaseTrapOfEnvironment("wrong@computing")).toBeUndefined();
   expect(engineFaultOfEnvironment("stop@joining")).toBeUndefined();
 });

@@ -75,6 +75,40 @@ test("a worker whose gradients have a wrong bit is found by two others before a 
   expect(coordinator.output()).toMatch(/computed twice, \d+ computed differently/);
 });
 
+/** The fault that strikes in the update whose digests are the first to be compared, also with no checkpoint. */
+const DRIFT_AT_50 = "drift@updating:times=51";
+
+test("a worker whose parameters have a wrong bit is replaced when digests are compared", async () => {
+  const { run, coordinator, faulty, others } = await startWithFault(3, DRIFT_AT_50);
+  await complete(coordinator);
+  for (const worker of others) await complete(worker);
+  expect((await faulty.exit).code, faulty.output()).toBe(1);
+  expect(faulty.output()).toContain("ERR_REPLICA_DIVERGED");
+  expect(eventsOf(run, "lost")).toMatchObject([
+    { workerId: idOf(run, faulty), code: "ERR_REPLICA_DIVERGED" },
+  ]);
+  expect(summaryOf(run)).toMatchObject({
+    ...{ status: "completed", workers: 2, parameterDigest: trial.undisturbedDigest },
+  });
+});
+
+test("of two workers that disagree neither is believed: the run goes back to where they agreed", async () => {
+  const more = ["--set", "checkpointEvery=25"];
+  const { run, coordinator, faulty, others } = await startWithFault(2, DRIFT_AT_50, more);
+  for (const worker of [faulty, ...others]) {
+    expect((await worker.exit).code, worker.output()).toBe(1);
+    expect(worker.output()).toContain("ERR_REPLICA_DIVERGED");
+  }
+  const [, url = ""] = /smallinit worker '([^']+)'/.exec(coordinator.output()) ?? [];
+  const successor = startWorker(url);
+  await complete(coordinator);
+  await complete(successor);
+  expect(eventsOf(run, "rewind")).toMatchObject([{ from: 50, step: 25 }]);
+  expect(summaryOf(run)).toMatchObject({
+    ...{ status: "completed", parameterDigest: trial.undisturbedDigest },
+  });
+});
+
 test("audits are refused together with engines that differ", async () => {
   const args = ["coordinator", "--data", trial.data, "--run", trial.newRun(), "--audit", "0.5"];
   const refused = smallinit([...args, "--mixed-engines"]);
