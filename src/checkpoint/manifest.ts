@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { WrittenFile } from "../base/durable-file.ts";
 import { TrainerError } from "../base/errors.ts";
+import { fileDigest } from "../base/file-digest.ts";
 import { systemCode } from "../base/write-error.ts";
 
 /** The files of a checkpoint, as they were written. */
@@ -52,7 +51,7 @@ export async function checkFiles(
 ): Promise<void> {
   await checkSizes(folder, manifest, names);
   for (const name of names) {
-    const sha256 = await sha256Of(join(folder, name)).catch(asDamage(folder, name));
+    const sha256 = await fileDigest(join(folder, name)).catch(asDamage(folder, name));
     if (sha256 === manifest[name]?.sha256) continue;
     refuseCheckpoint(folder, `${name} was altered: its SHA-256 is not the manifest's`);
   }
@@ -100,12 +99,6 @@ function isWrittenFile(value: unknown): value is WrittenFile {
   if (typeof value !== "object" || value === null) return false;
   const { bytes, sha256 } = value as { bytes?: unknown; sha256?: unknown };
   return typeof bytes === "number" && typeof sha256 === "string";
-}
-
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const piece of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(piece);
-  return hash.digest("hex");
 }
 
 /** What a file of a checkpoint that cannot be read makes of the checkpoint. */

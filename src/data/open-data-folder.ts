@@ -1,6 +1,6 @@
 import { join } from "node:path";
+import { fileDigest } from "../base/file-digest.ts";
 import { damaged } from "./data-errors.ts";
-import { fileDigest } from "./file-digest.ts";
 import { type DataManifest, type PartManifest, readManifest } from "./manifest.ts";
 import { readJson } from "./read-json.ts";
 import { openTokenStore, type TokenStore } from "./token-store.ts";
