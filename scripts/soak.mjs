@@ -6,9 +6,10 @@
 //
 // Each round is one `launch --chaos random:...` of a small model, judged at its end: digest of the
 // undisturbed run (computed once, with one worker), every step and leaf counted once, no process left.
-// Before every third round the same workers do the same steps without faults: what throughput is compared
-// with. As long as a round, since any run is slower at its beginning, and through the same relays, which
-// cost some. With --core-share (Linux, root) each worker has its share of a core to itself, as on a host of
+// Before and after every round the same workers do some steps without faults, through the same relays, which
+// cost some: what throughput is compared with, as near in time as can be, since machines change their
+// speed within minutes. Once they do as many as in a round: what of all its time any run spends on
+// evaluations and on its slow beginning. With --core-share (Linux, root) each worker has its share of a core to itself, as on a host of
 // its own, and what the members there were could do is known; without, three can do what four can where
 // they share two cores, and who starts again takes it from them. OUT/soak.json and OUT/soak.md are written
 // after every round; a round whose promises were broken keeps its run folder. On a machine that others use,
@@ -24,13 +25,14 @@ import { medianOf } from "../dist/base/median.js";
 import { giveCoreShares } from "./core-shares.mjs";
 import { writeMadeUpData } from "./write-made-up-data.mjs";
 
-const ROUNDS_PER_CALM = 3;
+/** What fewer workers can do is measured again so often. */
+const ROUNDS_PER_FEWER = 3;
 
 /** A dozen leaves divide among four, three or two members with none left over. */
 const LEAVES = ["batchSize=48", "microBatchSize=4"];
 
-/** Undisturbed steps of fewer workers, the first fifth of which is not measured. */
-const FEWER_STEPS = 100;
+/** Steps without faults between rounds, the first fifth of which is not measured. */
+const CALM_STEPS = 100;
 
 /** The relays of a run with faults, and once in a thousand minutes one. */
 const NO_FAULTS = "random:0.001/min,seed=1";
@@ -64,13 +66,15 @@ if (coreShare !== undefined) giveCoreShares(numWorkers, coreShare)();
 writeMadeUpData(data);
 say(`soak of ${minutes} min, ${perMinute.toFixed(2)} faults a minute, ${options.workers} workers`);
 const digest = await undisturbedDigest(steps);
-const fewerStepsDigest = coreShare && (await undisturbedDigest(FEWER_STEPS));
+const calmDigest = await undisturbedDigest(CALM_STEPS);
 say(`undisturbed digest ${digest}`);
+/** Of a whole run without faults, the part that usual steps would have taken. */
+const { steadiness } = await trainCalmly(numWorkers, steps, digest);
 /** By number of members: how fast they were in their shares, relative to all, each time it was measured. */
 const relativeSpeeds = new Map();
-let calm;
+let calmMs = await usualMsOf(numWorkers);
 for (let round = 0; isTimeForAnother(); round++) {
-  if (round % ROUNDS_PER_CALM === 0) await measureCalm(round);
+  if (coreShare !== undefined && round % ROUNDS_PER_FEWER === 0) await measureFewer(round);
   await doRound(round);
 }
 process.exitCode = rounds.length > 0 && rounds.every(({ isKept }) => isKept) ? 0 : 1;
@@ -82,16 +86,22 @@ function isTimeForAnother() {
 }
 
 /**
- * All workers without faults; where they have shares, fewer as well: once, but for one less each time. So few
+ * Fewer workers in their shares: once, but for one less each time, compared with all before and after. So few
  * that `launch` gives each more threads than among all (one of four, on two cores) are measured too slow.
  */
-async function measureCalm(round) {
-  calm = await trainCalmly(numWorkers, steps, digest);
-  if (coreShare === undefined) return;
+async function measureFewer(round) {
   for (let n = round === 0 ? 1 : numWorkers - 1; n < numWorkers; n++) {
-    const { usualMs } = await trainCalmly(n, FEWER_STEPS, fewerStepsDigest);
-    relativeSpeeds.set(n, [...(relativeSpeeds.get(n) ?? []), calm.usualMs / usualMs]);
+    const usualMs = await usualMsOf(n);
+    const afterMs = await usualMsOf(numWorkers);
+    const speed = (calmMs + afterMs) / 2 / usualMs;
+    relativeSpeeds.set(n, [...(relativeSpeeds.get(n) ?? []), speed]);
+    calmMs = afterMs;
   }
+}
+
+/** What a usual step of so many workers takes now, without faults. */
+async function usualMsOf(workers) {
+  return (await trainCalmly(workers, CALM_STEPS, calmDigest)).usualMs;
 }
 
 async function doRound(round) {
@@ -102,6 +112,8 @@ async function doRound(round) {
   const code = await confined([...launchArgs(run, options.workers, steps), "--chaos", chaos]);
   const report = readJson(join(run, "chaos.json"));
   const summary = readJson(join(run, "summary.json"));
+  const beforeMs = calmMs;
+  calmMs = await usualMsOf(numWorkers);
   rounds.push({
     round,
     seed: seed + round,
@@ -112,11 +124,9 @@ async function doRound(round) {
     trainedMs: report.trainedMs ?? 0,
     meanWorkersAlive: report.meanWorkersAlive ?? 0,
     msByMembers: Object.fromEntries(msByMembers(run)),
-    usualMs: medianOf(stepTimes(run, numWorkers)) ?? calm.usualMs,
-    calmSteadiness: calm.steadiness,
+    usualMs: medianOf(stepTimes(run, numWorkers)) ?? beforeMs,
+    calmMs: (beforeMs + calmMs) / 2,
     coordinatorDownMs: report.coordinatorDownMs ?? 0,
-    calmTokensPerSecond: calm.tokensPerSecond,
-    tokens: summary.tokens ?? 0,
     load: loadavg()[0],
     ms: Date.now() - beginMs,
   });
@@ -163,10 +173,10 @@ function relativeSpeedOf(n) {
   return Math.min(n, cores) / Math.min(numWorkers, cores);
 }
 
-/** Of what the members that there were can do, by a usual step of all of them in this very run. */
-function keptByUsual(one) {
-  const possible = (capacityOf(one) * (one.trainedMs - one.coordinatorDownMs)) / one.usualMs;
-  return one.steps / possible / one.calmSteadiness;
+/** Of what the members that there were can do while a coordinator runs, where a usual step of all takes so long. */
+function keptBy(usualMs, one) {
+  const ms = (one.trainedMs - one.coordinatorDownMs) * steadiness;
+  return (one.steps * usualMs) / (capacityOf(one) * ms);
 }
 
 /** Of the steps that `n` members did. */
@@ -194,24 +204,18 @@ async function undisturbedDigest(numSteps) {
   return parameterDigest;
 }
 
-/** Trains without faults, judged by a digest. Gives how fast, and how long a usual step took. */
+/** Trains without faults, judged by a digest. Gives what a usual step took, and what part of all time such steps take. */
 async function trainCalmly(workers, numSteps, judgedBy) {
   const run = join(out, "calm");
   rmSync(run, { recursive: true, force: true });
   const chaos = `${NO_FAULTS},digest=${judgedBy}`;
   const code = await confined([...launchArgs(run, workers, numSteps), "--chaos", chaos]);
   if (code !== 0) throw new Error(`the run without faults in ${run} ended with code ${code}`);
-  const { tokens } = readJson(join(run, "summary.json"));
   const { trainedMs } = readJson(join(run, "chaos.json"));
   const stepsMs = stepTimes(run, workers);
   rmSync(run, { recursive: true, force: true });
   const usualMs = medianOf(stepsMs.slice(numSteps / 5));
-  return {
-    tokensPerSecond: (tokens / trainedMs) * 1000,
-    usualMs,
-    // Of all its time; the rest went to evaluations, a slow beginning and uneven steps.
-    steadiness: (numSteps * usualMs) / trainedMs,
-  };
+  return { usualMs, steadiness: (numSteps * usualMs) / trainedMs };
 }
 
 /** Each worker to its share, where they have shares. */
@@ -253,17 +257,13 @@ function markdown() {
   const kinds = [...new Set(faults.map(({ kind }) => kind))].sort();
   const trainedMs = sumOf(rounds.map((one) => one.trainedMs));
   const lostMs = sumOf(rounds.map((one) => lostTime(one.faults)));
-  const kept = rounds.filter(({ isKept }) => isKept).length;
-  const possible = rounds.map(
-    (one) =>
-      (one.calmTokensPerSecond * capacityOf(one) * (one.trainedMs - one.coordinatorDownMs)) / 1000,
-  );
-  const ratio = sumOf(rounds.map(({ tokens }) => tokens)) / sumOf(possible);
-  const median = medianOf(rounds.map(({ tokens }, i) => tokens / possible[i]));
+  const numKept = rounds.filter(({ isKept }) => isKept).length;
+  const meanOf = (value) => sumOf(rounds.map((one) => value(one) * one.trainedMs)) / trainedMs;
+  const kept = meanOf((one) => keptBy(one.calmMs, one));
+  const median = medianOf(rounds.map((one) => keptBy(one.calmMs, one)));
   const downMs = sumOf(rounds.map((one) => one.coordinatorDownMs));
-  const usual = sumOf(rounds.map((one) => keptByUsual(one) * one.trainedMs)) / trainedMs;
-  const alive = sumOf(rounds.map((one) => one.meanWorkersAlive * one.trainedMs)) / trainedMs;
-  const capacity = sumOf(rounds.map((one) => capacityOf(one) * one.trainedMs)) / trainedMs;
+  const alive = meanOf((one) => one.meanWorkersAlive);
+  const capacity = meanOf(capacityOf);
   const speeds = [...relativeSpeeds].map(([n, ratios]) => `${n}: ${percent(medianOf(ratios))}`);
   const fewer = `- Speed of fewer workers without faults, each in its share of ${coreShare} of a core: ${speeds.join(", ")}.`;
   const lines = [
@@ -271,12 +271,12 @@ function markdown() {
     "| --- | --- | --- | --- |",
     ...[...kinds, undefined].map((kind) => rowOf(kind, faults)),
     "",
-    `- ${kept} of ${rounds.length} rounds of ${steps} steps kept every promise; ` +
+    `- ${numKept} of ${rounds.length} rounds of ${steps} steps kept every promise; ` +
       `${faults.length} faults in ${(trainedMs / 60_000).toFixed(1)} min of training ` +
       `(${((Date.now() - startMs) / 60_000).toFixed(1)} min in all), seeds from ${seed}.`,
-    `- Throughput kept, of what the members that there were can do undisturbed while a coordinator runs: ${percent(ratio)} ` +
+    `- Throughput kept, of what the members that there were can do undisturbed while a coordinator runs: ${percent(kept)} ` +
       `over all time, ${percent(median)} in the median of the rounds.`,
-    `- The same by usual steps of all members in the rounds themselves, not in the runs without faults of another minute: ${percent(usual)}.`,
+    `- The same by usual steps of all members in the rounds themselves, not just before and after: ${percent(meanOf((one) => keptBy(one.usualMs, one)))}.`,
     ...(coreShare === undefined ? [] : [fewer]),
     `- What the members that there were can do, of what all can: ${percent(capacity)}; processes alive: ` +
       `${alive.toFixed(2)} of ${numWorkers}; no coordinator for ${seconds(downMs)} in all.`,
