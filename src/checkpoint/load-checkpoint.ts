@@ -71,7 +71,8 @@ export async function loadCheckpoint(
     refuseCheckpoint(folder, `${MODEL_FILE} does not have the digest that ${STATE_FILE} names`);
   }
   return {
-    ...{ ...head, layout, parameters },
+    ...head,
+    ...{ layout, parameters },
     moments: withOptimizer ? await readMoments(folder, layout) : undefined,
     tokenizer: hasTokenizer ? await readJson(folder, TOKENIZER_FILE) : undefined,
   };

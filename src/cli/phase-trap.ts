@@ -18,7 +18,7 @@ export function phaseTrapOfEnvironment(text = process.env.SMALLINIT_CHAOS): Phas
     throw new TrainerError(
       "ERR_CHAOS",
       `SMALLINIT_CHAOS is "${text}". It is stop@PHASE or stop@PHASE:step=N, ` +
-        "slow@computing:times=N (1 to 1000), drift@updating:times=N or wrong@computing; did you mean " +
+        "slow@computing:times=N, drift@updating:times=N (1 to 1000) or wrong@computing; did you mean " +
         `"stop@${nearestName(groups?.name ?? text, PHASES)}"? Phases: ${PHASES.join(", ")}`,
     );
   }

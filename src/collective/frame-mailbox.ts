@@ -37,7 +37,7 @@ export class FrameMailbox {
   readonly #options: FrameMailboxOptions;
   #letters: Letter[] = [];
   #exchange: Exchange | undefined;
-  #isHandingOver = false;
+  #isHandingOver: boolean = false;
   #numRefused = 0;
 
   constructor(options: FrameMailboxOptions) {

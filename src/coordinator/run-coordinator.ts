@@ -17,7 +17,7 @@ import { Coordinator } from "./coordinator.ts";
 import { FROM_SEED, findStart } from "./find-start.ts";
 import { planRun } from "./plan-run.ts";
 import { reachableHost } from "./reachable-host.ts";
-import { type FormerRun, readFormerRun } from "./read-former-run.ts";
+import { readFormerRun } from "./read-former-run.ts";
 import type { LocalExit } from "./run-events.ts";
 import {
   checkRunFolder,
@@ -28,7 +28,13 @@ import {
 } from "./run-folder.ts";
 import { RunJournal } from "./run-journal.ts";
 import type { RunObserver } from "./run-observer.ts";
-import { checkNotConducted, newRunId, readSession, writeSession } from "./run-session.ts";
+import {
+  checkNotConducted,
+  newRunId,
+  type RunSession,
+  readSession,
+  writeSession,
+} from "./run-session.ts";
 import { type Heritage, initialRunState } from "./run-state.ts";
 import type { RunStatus } from "./run-status.ts";
 import type { RunSummary } from "./run-summary.ts";
@@ -103,7 +109,10 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   await checkRunFolder(runFolder, isResume);
   await checkNotConducted(runFolder);
   const former = readFormerRun(runFolder);
-  const isReunion = isResume && (await mayWorkersLive(options, former));
+  const formerSession = await readSession(runFolder);
+  // The workers of a coordinator that was killed may hold more than the checkpoint.
+  const hadLocalWorkers = options.isLocal || formerSession?.isLocal === true;
+  const isReunion = isResume && !hadLocalWorkers && !former.hasEnded && former.generation > 0;
   // Workers that have lost their coordinator call for a minute: what was read through before is not again.
   await using data = await openDataFolder(options.dataFolder, { checksums: !isReunion });
   checkVocabulary(configuration, data.vocabSize);
@@ -134,7 +143,7 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   });
   await makeRunFolder(runFolder);
   await tls?.save();
-  const runId = await openSession(options, listener.port);
+  const runId = await openSession(options, listener.port, formerSession);
   await writeRunConfiguration(runFolder, { configuration, dataFolder: options.dataFolder });
   const journal = RunJournal.open({
     ...{ runFolder, configuration, former, formerWallMs: found.wallMs, log },
@@ -188,21 +197,12 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   }
 }
 
-/** Whether the workers of a coordinator that was killed may hold more than the checkpoint. */
-async function mayWorkersLive(
-  { runFolder, isLocal }: CoordinatorOptions,
-  { hasEnded, generation }: FormerRun,
-): Promise<boolean> {
-  const hadLocalWorkers = (await readSession(runFolder))?.isLocal ?? false;
-  return !isLocal && !hadLocalWorkers && !hasEnded && generation > 0;
-}
-
 /** Keeps how this start is reached, and gives the run's id: another one when its settings have changed. */
 async function openSession(
   { runFolder, configuration, listen: { host }, token, isLocal }: CoordinatorOptions,
   port: number,
+  former: RunSession | undefined,
 ): Promise<string> {
-  const former = await readSession(runFolder);
   const kept = await readRunConfiguration(runFolder).catch(() => undefined);
   const isSame = JSON.stringify(kept?.configuration) === JSON.stringify(configuration);
   const runId = former !== undefined && isSame ? former.runId : newRunId();

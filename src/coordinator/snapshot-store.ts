@@ -134,7 +134,9 @@ export class SnapshotStore {
   ): Promise<Extract<RunEvent, { readonly type: "checkpoint-damaged" }>> {
     const { code, message } = damage;
     const { start, damaged } = await findStart(this.#runFolder, {
-      ...{ configuration, log, below: step },
+      configuration,
+      log,
+      below: step,
     });
     // A run does not begin anew by itself, when all that it has done can perhaps be repaired.
     if (start.step === 0) throw damage;

@@ -44,10 +44,10 @@ export class StarOwner {
 
   constructor(options: StarOwnerOptions) {
     this.#options = options;
-    const bytesPerPeerMax = mailboxBytesPerPeer(options.numParams + 1, options.numLeaves);
+    const { numParams, numLeaves, onViolation } = options;
     this.#mailbox = new FrameMailbox({
-      bytesPerPeerMax,
-      onViolation: (workerId, error) => options.onViolation(workerId, error),
+      bytesPerPeerMax: mailboxBytesPerPeer(numParams + 1, numLeaves),
+      onViolation,
       defer: (action) => void setImmediate(action),
     });
   }
